@@ -1,0 +1,1 @@
+//! The envelope crate of Bulkhead.

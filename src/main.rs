@@ -1,0 +1,3 @@
+//! The `bulkhead` program.
+
+fn main() {}

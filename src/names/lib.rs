@@ -1,0 +1,1 @@
+//! The names crate of Bulkhead.
