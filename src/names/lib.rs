@@ -1,1 +1,21 @@
-//! The names crate of Bulkhead.
+//! Identifiers and name grammars.
+//!
+//! A value of one of these types has been parsed once, at a door; nothing behind the door checks
+//! it again. The crate does no I/O and draws no randomness: identifiers are made elsewhere and
+//! only carried here.
+
+mod access_key;
+mod bucket;
+mod id;
+mod key;
+mod part;
+mod slug;
+
+pub use access_key::{AccessKeyId, InvalidAccessKeyId};
+pub use bucket::{BucketName, InvalidBucketName};
+pub use id::{
+    AccountId, BlobId, BucketId, InvalidId, NodeId, OrgId, PrincipalId, RootId, UploadId, VersionId,
+};
+pub use key::{InvalidObjectKey, KeyPrefix, ObjectKey};
+pub use part::{InvalidPartNumber, PartNumber};
+pub use slug::{InvalidSlug, Slug};
