@@ -1,1 +1,5 @@
 //! Bulkhead: a multi-tenant storage gateway.
+//!
+//! `src/README.md` is the map: the layers, what each may name, and the glossary.
+
+pub mod authz;
