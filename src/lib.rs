@@ -3,6 +3,7 @@
 //! `src/README.md` is the map: the layers, what each may name, and the glossary.
 
 pub mod clock;
+pub mod config;
 pub mod entropy;
 
 pub mod authz;

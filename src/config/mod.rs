@@ -1,0 +1,20 @@
+//! Typed settings: defaults, a TOML file, then `BULKHEAD_*` variables, read once at start.
+//! `config/example.toml` shows every setting and the rule that names its variable.
+
+mod error;
+mod load;
+mod path;
+mod secret;
+mod sections;
+mod tree;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, Place};
+pub use load::Config;
+pub use secret::Secret;
+pub use sections::{
+    Api, Audit, Blobs, Catalog, Control, Data, Drive, Log, LogFormat, Net, Root, S3Blobs,
+};

@@ -1,0 +1,348 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Unexpected, Visitor};
+use serde::forward_to_deserialize_any;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, Place};
+
+/// The settings of all sources, two levels deep, each with the place that set it. Deserializing
+/// from it names that place in every error, whether a line or a variable is at fault.
+#[derive(Default)]
+pub(super) struct Tree {
+    sections: BTreeMap<String, Section>,
+}
+
+impl Tree {
+    /// Reads a TOML file.
+    pub(super) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let lines = Lines {
+            file: file.into(),
+            text,
+        };
+        let table = DeTable::parse(text).map_err(|error| ConfigError::Invalid {
+            place: lines.place(error.span().map_or(0, |span| span.start)),
+            message: error.message().to_owned(),
+        })?;
+        let mut tree = Self::default();
+        for (name, value) in table.get_ref() {
+            let place = lines.of(name);
+            let DeValue::Table(keys) = value.get_ref() else {
+                return Err(ConfigError::Invalid {
+                    place,
+                    message: format!("`{}` stands outside a [section]", name.get_ref()),
+                });
+            };
+            let section = tree.section(name.get_ref(), place);
+            for (key, value) in keys {
+                section.keys.insert(
+                    key.get_ref().to_string(),
+                    Setting {
+                        place: lines.of(key),
+                        value: Value::from(value.get_ref()),
+                    },
+                );
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Sets one key, over what stands there.
+    pub(super) fn set_from_variable(&mut self, name: &str, section: &str, key: &str, text: String) {
+        let place = Place::Variable(name.into());
+        self.section(section, place.clone()).keys.insert(
+            key.to_owned(),
+            Setting {
+                place,
+                value: Value::Variable(text),
+            },
+        );
+    }
+
+    /// Where a setting comes from.
+    pub(super) fn place(&self, section: &'static str, key: &'static str) -> Place {
+        self.setting(section, key)
+            .map_or(Place::Default(section, key), |s| s.place.clone())
+    }
+
+    /// Whether a source other than the defaults sets it.
+    pub(super) fn is_set(&self, section: &str, key: &str) -> bool {
+        self.setting(section, key).is_some()
+    }
+
+    fn setting(&self, section: &str, key: &str) -> Option<&Setting> {
+        self.sections.get(section)?.keys.get(key)
+    }
+
+    fn section(&mut self, name: &str, place: Place) -> &mut Section {
+        self.sections
+            .entry(name.to_owned())
+            .or_insert_with(|| Section {
+                place,
+                keys: BTreeMap::new(),
+            })
+    }
+}
+
+struct Section {
+    place: Place,
+    keys: BTreeMap<String, Setting>,
+}
+
+struct Setting {
+    place: Place,
+    value: Value,
+}
+
+enum Value {
+    Text(String),
+    Integer(u64),
+    Boolean(bool),
+    /// From the environment: the type is what the setting asks for.
+    Variable(String),
+    /// What no setting takes, by its TOML name.
+    Foreign(&'static str),
+}
+
+impl From<&DeValue<'_>> for Value {
+    fn from(value: &DeValue<'_>) -> Self {
+        match value {
+            DeValue::String(text) => Self::Text(text.to_string()),
+            DeValue::Boolean(flag) => Self::Boolean(*flag),
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
+                .map_or(Self::Foreign("integer out of range"), Self::Integer),
+            other => Self::Foreign(other.type_str()),
+        }
+    }
+}
+
+/// Finds the line of a byte offset.
+struct Lines<'a> {
+    file: Arc<Path>,
+    text: &'a str,
+}
+
+impl Lines<'_> {
+    fn of<T>(&self, spanned: &Spanned<T>) -> Place {
+        self.place(spanned.span().start)
+    }
+
+    fn place(&self, offset: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place::Line {
+            file: Arc::clone(&self.file),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// An error of deserialization on its way to the place that it belongs to.
+#[derive(Debug)]
+pub(super) struct Fault {
+    place: Option<Place>,
+    message: String,
+}
+
+impl Fault {
+    fn at(mut self, place: &Place) -> Self {
+        self.place.get_or_insert_with(|| place.clone());
+        self
+    }
+}
+
+impl From<Fault> for ConfigError {
+    fn from(fault: Fault) -> Self {
+        Self::Invalid {
+            place: fault.place.unwrap_or(Place::Default("", "")),
+            message: fault.message,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl serde::de::Error for Fault {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self {
+            place: None,
+            message: message.to_string(),
+        }
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(format_args!(
+            "unknown setting `{field}`, expected one of: {}",
+            expected.join(", ")
+        ))
+    }
+}
+
+impl<'de> Deserializer<'de> for &'de Tree {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_map(Walk {
+            entries: self.sections.iter(),
+            value: None,
+        })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
+}
+
+impl<'de> Deserializer<'de> for &'de Section {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_map(Walk {
+            entries: self.keys.iter(),
+            value: None,
+        })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
+}
+
+impl<'de> Deserializer<'de> for &'de Setting {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.value {
+            Value::Text(text) | Value::Variable(text) => visitor.visit_str(text),
+            Value::Integer(number) => visitor.visit_u64(*number),
+            Value::Boolean(flag) => visitor.visit_bool(*flag),
+            Value::Foreign(kind) => Err(serde::de::Error::invalid_type(
+                Unexpected::Other(kind),
+                &visitor,
+            )),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.value {
+            Value::Variable(text) => match text.parse() {
+                Ok(flag) => visitor.visit_bool(flag),
+                Err(_) => visitor.visit_str(text),
+            },
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.value {
+            Value::Variable(text) => match text.parse() {
+                Ok(number) => visitor.visit_u64(number),
+                Err(_) => visitor.visit_str(text),
+            },
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_u64(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match &self.value {
+            Value::Text(text) | Value::Variable(text) => {
+                visitor.visit_enum(StrDeserializer::new(text.as_str()))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
+        tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// Visits the entries of one level and ties each error to the entry that it arose in.
+struct Walk<'de, I, N> {
+    entries: I,
+    value: Option<&'de N>,
+}
+
+impl<'de, I, N> MapAccess<'de> for Walk<'de, I, N>
+where
+    I: Iterator<Item = (&'de String, &'de N)>,
+    N: Placed,
+    &'de N: Deserializer<'de, Error = Fault>,
+{
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
+        let Some((key, value)) = self.entries.next() else {
+            return Ok(None);
+        };
+        self.value = Some(value);
+        seed.deserialize(StrDeserializer::new(key.as_str()))
+            .map(Some)
+            .map_err(|fault: Fault| fault.at(value.place()))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let value = self.value.take().ok_or_else(|| {
+            <Fault as serde::de::Error>::custom("a value was asked for before its key")
+        })?;
+        seed.deserialize(value)
+            .map_err(|fault| fault.at(value.place()))
+    }
+}
+
+trait Placed {
+    fn place(&self) -> &Place;
+}
+
+impl Placed for Section {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl Placed for Setting {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+}
