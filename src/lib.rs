@@ -7,3 +7,4 @@ pub mod config;
 pub mod entropy;
 
 pub mod authz;
+pub mod catalog;

@@ -1,0 +1,397 @@
+//! What may be done to the catalog: one intention each, judged by itself, never "update a row".
+
+use names::{
+    BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, UploadId, VersionId,
+};
+
+use super::row::{Authenticated, RowTag};
+use super::rows::{
+    AccountRow, AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, MembershipRow,
+    NameKeyRow, OrgKeyRow, OrganizationRow, PartRow, UploadRow, VersionRow,
+};
+
+/// An intention of the domain. Every one is judged inside the transaction that applies it: one
+/// that fails does not fail its neighbours in the same group.
+///
+/// The organization that it acts in is not part of it: the handle binds it.
+#[derive(Debug)]
+pub enum Mutation {
+    /// Makes a bucket, unless the name is taken ([`Conflict::Exists`]).
+    CreateBucket(Authenticated<BucketRow>),
+    /// Deletes a bucket that holds no version ([`Conflict::NotEmpty`]) and gives up its uploads.
+    DeleteBucket {
+        /// Its name.
+        name: BucketName,
+        /// Which bucket the caller saw under the name ([`Conflict::Missing`] if another).
+        bucket: BucketId,
+    },
+    /// Makes a version the current one of its key.
+    CommitVersion(Box<CommitVersion>),
+    /// Deletes the null version of a key. Succeeds when there is none, unless `expect` says
+    /// otherwise.
+    DeleteVersion {
+        /// The bucket.
+        bucket: BucketId,
+        /// The key.
+        key: ObjectKey,
+        /// What must be current.
+        expect: Expect,
+        /// Bookkeeping.
+        accounting: Accounting,
+    },
+    /// Begins a multipart upload in a bucket that exists.
+    CreateUpload(Authenticated<UploadRow>),
+    /// Adds or replaces a part of an upload that is still in progress ([`Conflict::Missing`]).
+    PutPart {
+        /// The bucket of the upload.
+        bucket: BucketId,
+        /// The key of the upload.
+        key: ObjectKey,
+        /// The part.
+        part: Authenticated<PartRow>,
+        /// Blobs that were written for it; its other slices name blobs that exist.
+        new_blobs: Vec<BlobRow>,
+        /// Bookkeeping.
+        accounting: Accounting,
+    },
+    /// Gives up an upload and lists its blobs as garbage ([`Conflict::Missing`]).
+    AbortUpload {
+        /// The bucket of the upload.
+        bucket: BucketId,
+        /// The key of the upload.
+        key: ObjectKey,
+        /// The upload.
+        upload: UploadId,
+        /// Bookkeeping.
+        accounting: Accounting,
+    },
+    /// Appends a segment to an activity log; its number must be the next of its node's chain
+    /// ([`Conflict::Stale`]).
+    AppendAudit(AuditSegmentRow),
+    /// Adds to the usage of the organization.
+    AddUsage(Vec<UsageDelta>),
+
+    // Below: only a platform or job handle takes these.
+    /// Makes an organization with its first key and, for a personal one, its owner
+    /// ([`Conflict::Exists`] when identifier or slug is taken).
+    CreateOrganization {
+        /// The organization.
+        organization: Authenticated<OrganizationRow>,
+        /// The first version of its key.
+        key: Authenticated<OrgKeyRow>,
+        /// The account that owns it and its membership. The membership stands under the new
+        /// organization's own key.
+        owner: Option<(Authenticated<AccountRow>, Authenticated<MembershipRow>)>,
+    },
+    /// Replaces an organization's row whose sequence is the one before ([`Conflict::Changed`]).
+    ReplaceOrganization(Authenticated<OrganizationRow>),
+    /// Makes the first key of the platform itself ([`Conflict::Exists`]).
+    CreatePlatformKey(Authenticated<OrgKeyRow>),
+    /// Adds the next version of the organization's key ([`Conflict::Exists`]).
+    AddKey(Authenticated<OrgKeyRow>),
+    /// Replaces a wrapped key if its row still carries `old` ([`Conflict::Changed`]).
+    ReplaceKey {
+        /// The tag that the row carried when it was read.
+        old: RowTag,
+        /// What replaces it: a rewrap, or the same with its state changed.
+        new: Authenticated<OrgKeyRow>,
+    },
+    /// Deletes a closed version of the organization's key, once nothing names it
+    /// ([`Conflict::InUse`]; [`Conflict::Changed`] when it is open or not there).
+    DeleteKey {
+        /// Which version.
+        version: u32,
+    },
+    /// Stores the organization's name key ([`Conflict::Exists`]).
+    CreateNameKey(NameKeyRow),
+    /// Adds an access key ([`Conflict::Exists`]).
+    CreateCredential(Authenticated<CredentialRow>),
+    /// Replaces an access key's row whose sequence is the one before ([`Conflict::Changed`]).
+    ReplaceCredential(Authenticated<CredentialRow>),
+    /// Takes the organization's keys, credentials and memberships away in one transaction and
+    /// replaces its row, whose sequence is the one before ([`Conflict::Changed`]).
+    DestroyOrganization(Authenticated<OrganizationRow>),
+    /// Deletes up to `rows_max` more rows of a destroyed organization; [`Effect::Purged`] says
+    /// whether some are left. Usage stays: it is billed.
+    PurgeOrganization {
+        /// How many rows at most.
+        rows_max: u32,
+    },
+    /// Puts a header, record or tag made under a newer key in the place of an older one.
+    Rewrap(Vec<Rewrap>),
+    /// Claims blobs for deletion that no row names: those in `trash` that are due by `now_ms`, and
+    /// orphans among `candidates`. [`Effect::Claimed`] says which. A commit that names a claimed
+    /// blob fails ([`Conflict::BlobGone`]).
+    ClaimBlobs {
+        /// Blobs seen in the store that may be orphans.
+        candidates: Vec<BlobId>,
+        /// The time.
+        now_ms: u64,
+        /// How many at most.
+        blobs_max: u32,
+    },
+    /// Forgets claims whose blobs are gone from the store.
+    ForgetClaims(Vec<BlobId>),
+    /// Folds appended usage deltas of the organization into their sums.
+    FoldUsage,
+}
+
+/// What a version commit consists of. One transaction: preconditions, row, blobs, usage, garbage.
+#[derive(Debug)]
+pub struct CommitVersion {
+    /// The row. Its sequence must be higher than that of the key's current version
+    /// ([`Conflict::Stale`]).
+    pub version: Authenticated<VersionRow>,
+    /// What it holds.
+    pub content: Content,
+    /// Blobs that were written for it; its other slices name blobs that exist
+    /// ([`Conflict::BlobGone`]).
+    pub new_blobs: Vec<BlobRow>,
+    /// What must be current ([`Conflict::Expectation`]).
+    pub expect: Expect,
+    /// The upload that it completes: the upload and its parts go, and blobs of parts that the
+    /// version does not name become garbage ([`Conflict::Missing`] when it is not in progress).
+    pub completes: Option<CompletedUpload>,
+    /// Bookkeeping.
+    pub accounting: Accounting,
+}
+
+/// The upload that a commit completes, as it was read.
+#[derive(Debug)]
+pub struct CompletedUpload {
+    /// Which.
+    pub upload: UploadId,
+    /// The parts that the version was made of, with the tags that their rows carried: a part that
+    /// was replaced in between fails the commit ([`Conflict::Changed`]).
+    pub parts: Vec<(PartNumber, RowTag)>,
+}
+
+/// What must be the current version of a key when a commit is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Anything or nothing.
+    Any,
+    /// Nothing.
+    Absent,
+    /// This version.
+    Version(VersionId),
+}
+
+/// What goes with every change of stored data.
+#[derive(Debug, Clone, Copy)]
+pub struct Accounting {
+    /// The hour that usage is counted in, milliseconds since the epoch.
+    pub hour_ms: u64,
+    /// From when on replaced blobs may be collected, milliseconds since the epoch.
+    pub trash_not_before_ms: u64,
+}
+
+/// What is counted per organization and hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Meter {
+    /// Bytes of plaintext in objects and parts: changes, whose sum over all hours is what is
+    /// stored now.
+    StoredBytes = 1,
+    /// Objects: changes, whose sum over all hours is how many there are now.
+    Objects = 2,
+    /// Requests that were answered.
+    Requests = 3,
+    /// Bytes of request bodies.
+    IngressBytes = 4,
+    /// Bytes of answer bodies.
+    EgressBytes = 5,
+}
+
+/// A change of a meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageDelta {
+    /// The hour, milliseconds since the epoch.
+    pub hour_ms: u64,
+    /// What is counted.
+    pub meter: Meter,
+    /// By how much it changes.
+    pub amount: i64,
+}
+
+/// One compare-and-set of a rotation. Each is judged by itself; [`Effect::Rewrapped`] counts those
+/// that found the old value in place.
+#[derive(Debug)]
+pub enum Rewrap {
+    /// A membership, bucket or version row with a new tag, and for a version a resealed ETag.
+    Membership {
+        /// The tag before.
+        old: RowTag,
+        /// The same row under the new key.
+        new: Authenticated<MembershipRow>,
+    },
+    /// A bucket row with a new tag.
+    Bucket {
+        /// The tag before.
+        old: RowTag,
+        /// The same row under the new key.
+        new: Authenticated<BucketRow>,
+    },
+    /// A version row with a resealed ETag and a new tag.
+    Version {
+        /// The tag before.
+        old: RowTag,
+        /// The same version under the new key.
+        new: Authenticated<VersionRow>,
+    },
+    /// New headers for the metadata record and the inline body of a version.
+    Content {
+        /// Which version.
+        version: VersionId,
+        /// The key version before.
+        old_key_version: u32,
+        /// The first 192 bytes of the metadata record.
+        metadata_header: Vec<u8>,
+        /// The first 192 bytes of the inline body, if it has one.
+        body_header: Option<Vec<u8>>,
+        /// The key version now.
+        key_version: u32,
+    },
+    /// A new header for a blob in the store.
+    Blob {
+        /// Which blob.
+        blob: BlobId,
+        /// The key version before.
+        old_key_version: u32,
+        /// The new header.
+        header: Vec<u8>,
+        /// The key version now.
+        key_version: u32,
+    },
+    /// An upload with a rewrapped record and a new tag.
+    Upload {
+        /// The tag before.
+        old: RowTag,
+        /// The same upload under the new key.
+        new: Authenticated<UploadRow>,
+    },
+    /// A part with a rewrapped record and a new tag.
+    Part {
+        /// The tag before.
+        old: RowTag,
+        /// The same part under the new key.
+        new: Authenticated<PartRow>,
+    },
+    /// A log segment with a rewrapped record.
+    AuditSegment {
+        /// Which node's chain.
+        node: NodeId,
+        /// Which segment.
+        number: u64,
+        /// The key version before.
+        old_key_version: u32,
+        /// The first 192 bytes of the record.
+        header: Vec<u8>,
+        /// The key version now.
+        key_version: u32,
+    },
+    /// The name key's record.
+    NameKey {
+        /// The key version before.
+        old_key_version: u32,
+        /// The rewrapped record.
+        new: NameKeyRow,
+    },
+    /// Platform only: an organization's row under the platform's new key.
+    Organization {
+        /// The tag before.
+        old: RowTag,
+        /// The same row.
+        new: Authenticated<OrganizationRow>,
+    },
+    /// Platform only: an account's row under the platform's new key.
+    Account {
+        /// The tag before.
+        old: RowTag,
+        /// The same row.
+        new: Authenticated<AccountRow>,
+    },
+    /// Platform only: an access key's row under the platform's new key.
+    Credential {
+        /// The tag before.
+        old: RowTag,
+        /// The same access key, its record rewrapped.
+        new: Authenticated<CredentialRow>,
+    },
+    /// Platform only: a wrapped key's row under the platform's new key.
+    OrgKey {
+        /// The tag before.
+        old: RowTag,
+        /// The same wrapped key.
+        new: Authenticated<OrgKeyRow>,
+    },
+}
+
+/// What a mutation that succeeded did.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// What it says.
+    Done,
+    /// A version was deleted or replaced, or nothing was there.
+    Replaced(Option<VersionId>),
+    /// These blobs may be deleted from the store now.
+    Claimed(Vec<BlobId>),
+    /// So many rows were still as they had been read.
+    Rewrapped(u32),
+    /// Whether rows are left.
+    Purged {
+        /// Whether another round is needed.
+        more: bool,
+    },
+}
+
+/// Why a mutation was not applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// What it needs is not there: the bucket, the upload.
+    #[error("it is not there")]
+    Missing,
+    /// The name is taken.
+    #[error("it exists")]
+    Exists,
+    /// The bucket holds versions.
+    #[error("the bucket is not empty")]
+    NotEmpty,
+    /// Another version is current than expected.
+    #[error("another version is current")]
+    Expectation {
+        /// The one that is.
+        current: Option<VersionId>,
+    },
+    /// The sequence is not above the current one: take a higher one and try again.
+    #[error("the sequence is not above {current}")]
+    Stale {
+        /// The current one.
+        current: u64,
+    },
+    /// A key version that it names is closed or gone: seal and wrap under the current one and try
+    /// again.
+    #[error("version {version} of the organization's key takes no writes")]
+    KeyClosed {
+        /// Which.
+        version: u32,
+    },
+    /// A blob that it names is being collected: resolve the source again.
+    #[error("blob {0} is gone")]
+    BlobGone(BlobId),
+    /// The row is not as it was read.
+    #[error("the row has changed")]
+    Changed,
+    /// Something names the key version still.
+    #[error("the key version is in use")]
+    InUse,
+}
+
+/// Mutations of one organization, bound to it by the handle.
+#[derive(Debug)]
+pub struct Bound {
+    /// The organization.
+    pub org: OrgId,
+    /// What to do in it.
+    pub mutation: Mutation,
+}

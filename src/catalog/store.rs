@@ -1,0 +1,335 @@
+use async_trait::async_trait;
+use names::{
+    AccountId, BlobId, BucketId, BucketName, KeyPrefix, NodeId, ObjectKey, OrgId, PartNumber, Slug,
+    UploadId, VersionId,
+};
+
+use super::mutation::{Bound, Conflict, Effect, UsageDelta};
+use super::row::Unverified;
+use super::rows::{
+    AccountRow, AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, MembershipRow,
+    NameKeyRow, OrgKeyRow, OrganizationRow, PartRow, UploadRow, VersionRow,
+};
+
+/// What went wrong with the catalog itself.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CatalogError {
+    /// The disk or quota is full. Nothing of the group was committed.
+    #[error("the catalog's disk is full")]
+    Full,
+    /// The database does not answer, or the catalog has stopped after a failed sync.
+    #[error("the catalog is unavailable: {0}")]
+    Unavailable(String),
+    /// What the database returned does not fit the schema.
+    #[error("the catalog is damaged: {0}")]
+    Damaged(String),
+}
+
+/// The catalog's storage: reads, and one way to write.
+///
+/// One conformance suite (`conformance`) holds for every implementation. Every method
+/// takes the organization first; the handles in [`super::handle`] bind it, and nothing outside
+/// `catalog` calls a store directly.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Applies mutations and returns an outcome for each, in order, once they are durable. What
+    /// waits from other callers is committed together.
+    async fn commit(
+        &self,
+        mutations: Vec<Bound>,
+    ) -> Result<Vec<Result<Effect, Conflict>>, CatalogError>;
+
+    /// A bucket by its name.
+    async fn bucket(&self, org: OrgId, name: &BucketName) -> Found<Unverified<BucketRow>>;
+    /// Up to `max` buckets whose names begin with `prefix` and come after `after`, by name.
+    async fn buckets(
+        &self,
+        org: OrgId,
+        prefix: &str,
+        after: Option<&str>,
+        max: u32,
+    ) -> Page<Unverified<BucketRow>>;
+
+    /// The current version of a key.
+    async fn version(
+        &self,
+        org: OrgId,
+        bucket: BucketId,
+        key: &ObjectKey,
+    ) -> Found<Unverified<VersionRow>>;
+    /// The current version of a key with what it holds, read in one snapshot. The content of a
+    /// version that lacks one is [`CatalogError::Damaged`].
+    async fn object(
+        &self,
+        org: OrgId,
+        bucket: BucketId,
+        key: &ObjectKey,
+    ) -> Found<(Unverified<VersionRow>, Content)>;
+    /// The blobs that are known among those asked for, in any order.
+    async fn blobs(&self, org: OrgId, blobs: &[BlobId]) -> Result<Vec<BlobRow>, CatalogError>;
+    /// A page of current versions in bytewise order of their keys. Common prefixes are found by
+    /// seeking past them, never by grouping.
+    async fn list(
+        &self,
+        org: OrgId,
+        bucket: BucketId,
+        query: &ListQuery,
+    ) -> Result<Listed<Unverified<VersionRow>>, CatalogError>;
+
+    /// An upload in progress.
+    async fn upload(
+        &self,
+        org: OrgId,
+        bucket: BucketId,
+        key: &ObjectKey,
+        upload: UploadId,
+    ) -> Found<Unverified<UploadRow>>;
+    /// A page of uploads by key, then by upload.
+    async fn uploads(
+        &self,
+        org: OrgId,
+        bucket: BucketId,
+        query: &ListQuery,
+    ) -> Result<Listed<Unverified<UploadRow>>, CatalogError>;
+    /// Up to `max` parts of an upload with numbers above `after`.
+    async fn parts(
+        &self,
+        org: OrgId,
+        upload: UploadId,
+        after: Option<PartNumber>,
+        max: u32,
+    ) -> Page<Unverified<PartRow>>;
+
+    /// The sums of the organization's usage from `from_ms` until before `until_ms`, per hour and
+    /// meter, folded and unfolded together.
+    async fn usage(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+    ) -> Result<Vec<UsageDelta>, CatalogError>;
+    /// Up to `max` segments of a node's chain from `from` on.
+    async fn audit_segments(
+        &self,
+        org: OrgId,
+        node: NodeId,
+        from: u64,
+        max: u32,
+    ) -> Page<AuditSegmentRow>;
+    /// The nodes that have a chain in the organization's log, with the number of their segments.
+    async fn audit_chains(&self, org: OrgId) -> Result<Vec<(NodeId, u64)>, CatalogError>;
+
+    /// An organization by its identifier.
+    async fn organization(&self, org: OrgId) -> Found<Unverified<OrganizationRow>>;
+    /// An organization by its slug.
+    async fn organization_by_slug(&self, slug: &Slug) -> Found<Unverified<OrganizationRow>>;
+    /// Up to `max` organizations after `after`, by identifier.
+    async fn organizations(
+        &self,
+        after: Option<OrgId>,
+        max: u32,
+    ) -> Page<Unverified<OrganizationRow>>;
+    /// All versions of an organization's key, by version.
+    async fn org_keys(&self, org: OrgId) -> Page<Unverified<OrgKeyRow>>;
+    /// Up to `max` wrapped keys of all organizations that a root version before `root_version`
+    /// of any root wraps, or another root than `root`.
+    async fn org_keys_wrapped_before(
+        &self,
+        root: names::RootId,
+        root_version: u32,
+        max: u32,
+    ) -> Page<Unverified<OrgKeyRow>>;
+    /// An organization's name key.
+    async fn name_key(&self, org: OrgId) -> Found<NameKeyRow>;
+    /// An access key by its blind name.
+    async fn credential(&self, lookup: &[u8; 32]) -> Found<Unverified<CredentialRow>>;
+    /// Up to `max` of an organization's access keys after `after`, by lookup.
+    async fn credentials(
+        &self,
+        org: OrgId,
+        after: Option<[u8; 32]>,
+        max: u32,
+    ) -> Page<Unverified<CredentialRow>>;
+    /// An account.
+    async fn account(&self, account: AccountId) -> Found<Unverified<AccountRow>>;
+    /// An organization's members.
+    async fn memberships(&self, org: OrgId) -> Page<Unverified<MembershipRow>>;
+    /// The changes after `seq`, oldest first, up to `max`.
+    async fn changes_since(&self, seq: u64, max: u32) -> Page<Change>;
+    /// The number and chain head of the last change; `(0, zeros)` before the first.
+    async fn last_change(&self) -> Result<(u64, [u8; 32]), CatalogError>;
+
+    /// Up to `max` things that name a version of the organization's key. For the platform's key
+    /// those are organizations, accounts, access keys and wrapped keys besides its own log.
+    async fn named_by_key(&self, org: OrgId, version: u32, max: u32) -> Page<NamesKey>;
+    /// The claims that have not been forgotten, of all organizations.
+    async fn claims(&self, max: u32) -> Page<(OrgId, BlobId)>;
+    /// The organizations that have garbage due by `now_ms`.
+    async fn orgs_with_trash(&self, now_ms: u64, max: u32) -> Page<OrgId>;
+    /// Every authenticated row of an organization, `max` at a time: what `verify` replays.
+    async fn tags(
+        &self,
+        org: OrgId,
+        after: Option<TagCursor>,
+        max: u32,
+    ) -> Result<(Vec<TaggedRow>, Option<TagCursor>), CatalogError>;
+
+    /// Takes or renews the lock of a background job by the database's clock. Returns the fencing
+    /// token, or nothing while another holds it.
+    async fn lease(
+        &self,
+        job: &str,
+        holder: NodeId,
+        seconds: u32,
+    ) -> Result<Option<u64>, CatalogError>;
+    /// Gives a lock back.
+    async fn release(&self, job: &str, holder: NodeId) -> Result<(), CatalogError>;
+    /// States that this node has seen every change up to `seen_seq`.
+    async fn node_seen(&self, node: NodeId, seen_seq: u64) -> Result<(), CatalogError>;
+    /// The nodes that were alive within `seconds`, with what they have seen.
+    async fn nodes(&self, seconds: u32) -> Result<Vec<(NodeId, u64)>, CatalogError>;
+    /// States that a node stops.
+    async fn node_gone(&self, node: NodeId) -> Result<(), CatalogError>;
+    /// Makes deleted rows vanish from pages and log; an error when a reader is in the way.
+    async fn scrub(&self) -> Result<(), CatalogError>;
+    /// Whether the catalog takes commits.
+    async fn ready(&self) -> Result<(), CatalogError>;
+}
+
+/// One row or none.
+pub type Found<T> = Result<Option<T>, CatalogError>;
+/// Rows in order.
+pub type Page<T> = Result<Vec<T>, CatalogError>;
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListQuery {
+    /// How keys begin.
+    pub prefix: KeyPrefix,
+    /// Keys are rolled up into a common prefix that ends with this, beyond the prefix.
+    pub delimiter: Option<String>,
+    /// Where to go on.
+    pub after: Option<After>,
+    /// How many entries and common prefixes together at most.
+    pub max: u32,
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// After this key, or for uploads after all uploads of this key. If the key lies below a
+    /// common prefix, that prefix is listed still (as Amazon does for `start-after` and
+    /// `marker` between a prefix and its end).
+    Key(String),
+    /// After everything that begins with this common prefix.
+    Prefix(String),
+    /// Uploads only: after this upload of this key.
+    Upload(String, UploadId),
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub struct Listed<R> {
+    /// Rows and common prefixes in one bytewise order.
+    pub entries: Vec<ListEntry<R>>,
+    /// Whether there is more.
+    pub truncated: bool,
+}
+
+/// One line of a listing.
+#[derive(Debug)]
+pub enum ListEntry<R> {
+    /// An object or upload.
+    Row(R),
+    /// A stretch of keys.
+    CommonPrefix(String),
+}
+
+/// One change of rows that a cache may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its number.
+    pub seq: u64,
+    /// Whose rows.
+    pub org: OrgId,
+    /// When, by the database's clock, milliseconds since the epoch.
+    pub at_ms: u64,
+    /// The hash that chains it: SHA-256(the head before ‖ organization ‖ entries).
+    pub head: [u8; 32],
+    /// The rows.
+    pub entries: Vec<ChangedRow>,
+}
+
+/// A row before and after a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedRow {
+    /// Its table.
+    pub table: String,
+    /// The MAC before; nothing when the row is new.
+    pub old_mac: Option<[u8; 32]>,
+    /// The MAC now; nothing when the row was deleted.
+    pub new_mac: Option<[u8; 32]>,
+}
+
+/// Something that names a version of an organization's key, as it is stored.
+#[derive(Debug)]
+pub enum NamesKey {
+    /// A membership.
+    Membership(Unverified<MembershipRow>),
+    /// A bucket.
+    Bucket(Unverified<BucketRow>),
+    /// A version of an object.
+    Version(Unverified<VersionRow>),
+    /// The content of a version.
+    Content(VersionId, Content),
+    /// A blob.
+    Blob(BlobRow),
+    /// An upload.
+    Upload(Unverified<UploadRow>),
+    /// A part.
+    Part(Unverified<PartRow>),
+    /// A log segment.
+    AuditSegment(AuditSegmentRow),
+    /// The name key.
+    NameKey(NameKeyRow),
+    /// Platform only.
+    Organization(Unverified<OrganizationRow>),
+    /// Platform only.
+    Account(Unverified<AccountRow>),
+    /// Platform only.
+    Credential(Unverified<CredentialRow>),
+    /// Platform only.
+    OrgKey(Unverified<OrgKeyRow>),
+}
+
+/// Where a walk over the authenticated rows goes on. Opaque to callers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagCursor {
+    /// Which table.
+    pub(super) table: u8,
+    /// The last row seen in it.
+    pub(super) row: i64,
+}
+
+/// A row with its MAC, for checking every one.
+#[derive(Debug)]
+pub enum TaggedRow {
+    /// A row that stands under its organization's key.
+    Membership(Unverified<MembershipRow>),
+    /// A bucket.
+    Bucket(Unverified<BucketRow>),
+    /// A version, with what it holds.
+    Version(Unverified<VersionRow>, Content),
+    /// An upload.
+    Upload(Unverified<UploadRow>),
+    /// A part.
+    Part(Unverified<PartRow>),
+    /// The organization itself (authority: the platform).
+    Organization(Unverified<OrganizationRow>),
+    /// A wrapped key (authority: the platform).
+    OrgKey(Unverified<OrgKeyRow>),
+    /// An access key of the organization (authority: the platform).
+    Credential(Unverified<CredentialRow>),
+    /// The account whose personal organization it is (authority: the platform).
+    Account(Unverified<AccountRow>),
+}
