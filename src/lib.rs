@@ -8,3 +8,4 @@ pub mod entropy;
 
 pub mod authz;
 pub mod catalog;
+pub mod blobs;

@@ -1,0 +1,138 @@
+use std::collections::HashMap;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use names::{BlobId, OrgId};
+use rustix::fs::Access;
+
+use super::super::layout;
+
+/// The directory below which the blobs lie, and what is known of the directories in it.
+pub(super) struct Directory {
+    root: PathBuf,
+    /// For each organization one bit per shard whose directory, and whose parents' entries for
+    /// it, have been synced since this process began. A directory that is merely there proves
+    /// nothing: another writer, or a process killed earlier, may have made it unsynced.
+    durable: Mutex<HashMap<OrgId, [u64; 4]>>,
+}
+
+impl Directory {
+    /// Makes `root` and `root/orgs` where missing, and syncs them into their parents.
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        make_all(root)?;
+        let root = root.canonicalize()?;
+        make(&root.join(layout::ROOT))?;
+        sync(&root)?;
+        if let Some(parent) = root.parent() {
+            sync(parent)?;
+        }
+        Ok(Self {
+            root,
+            durable: Mutex::new(HashMap::new()),
+        })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn blob(&self, org: OrgId, blob: BlobId) -> PathBuf {
+        self.root.join(layout::blob_path(org, blob))
+    }
+
+    /// Creates a blob's file, and the directories on the way to it where they are missing.
+    pub(super) fn create(&self, org: OrgId, blob: BlobId) -> io::Result<File> {
+        let path = self.blob(org, blob);
+        let create = || {
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)
+        };
+        match create() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(&self.org(org))?;
+                make(&self.shard(org, blob))?;
+                create()
+            }
+            created => created,
+        }
+    }
+
+    /// Makes the entry of a synced file durable: its shard directory is synced, and, the first
+    /// time in this process, the directories above. They come after the file so that one commit
+    /// of the file system's journal covers all of them.
+    pub(super) fn sync_entry(&self, org: OrgId, blob: BlobId) -> io::Result<()> {
+        sync(&self.shard(org, blob))?;
+        if self.is_durable(org, blob) {
+            return Ok(());
+        }
+        sync(&self.org(org))?;
+        sync(&self.root.join(layout::ROOT))?;
+        self.mark_durable(org, blob);
+        Ok(())
+    }
+
+    /// Whether the directory is there and may be written to.
+    pub(super) fn check(&self) -> io::Result<()> {
+        let orgs = self.root.join(layout::ROOT);
+        rustix::fs::access(&orgs, Access::WRITE_OK | Access::EXEC_OK).map_err(io::Error::from)
+    }
+
+    fn org(&self, org: OrgId) -> PathBuf {
+        self.root.join(layout::org_path(org))
+    }
+
+    fn shard(&self, org: OrgId, blob: BlobId) -> PathBuf {
+        let mut path = self.blob(org, blob);
+        path.pop();
+        path
+    }
+
+    fn is_durable(&self, org: OrgId, blob: BlobId) -> bool {
+        let (word, bit) = position(blob);
+        let durable = self.durable.lock().unwrap_or_else(|e| e.into_inner());
+        durable.get(&org).is_some_and(|bits| bits[word] & bit != 0)
+    }
+
+    fn mark_durable(&self, org: OrgId, blob: BlobId) {
+        let (word, bit) = position(blob);
+        let mut durable = self.durable.lock().unwrap_or_else(|e| e.into_inner());
+        durable.entry(org).or_default()[word] |= bit;
+    }
+}
+
+fn position(blob: BlobId) -> (usize, u64) {
+    let shard = layout::shard(blob);
+    (usize::from(shard / 64), 1 << (shard % 64))
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Makes a directory and its ancestors, each synced into the one above it.
+fn make_all(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    make_all(parent)?;
+    make(path)?;
+    sync(parent)
+}
+
+/// Syncs a directory: its entries survive a power loss.
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
