@@ -7,5 +7,5 @@ pub mod config;
 pub mod entropy;
 
 pub mod authz;
-pub mod catalog;
 pub mod blobs;
+pub mod catalog;

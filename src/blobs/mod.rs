@@ -6,12 +6,19 @@ mod error;
 mod faulty;
 mod layout;
 mod object;
+mod open;
 mod s3;
 mod store;
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod tests;
 
 pub use disk::DiskBlobs;
 pub use error::BlobError;
 pub use faulty::{Calls, Fault, FaultyBlobs};
 pub use object::ObjectBlobs;
+pub use open::open;
 pub use s3::{S3Credentials, S3Settings, install_crypto_provider};
 pub use store::{BlobEntry, BlobReader, BlobWriter, Blobs, READ_SIZE, WRITE_SIZE};

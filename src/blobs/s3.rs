@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::Method;
+use names::BlobId;
 use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
 use object_store::client::{
     Certificate, ClientOptions, HttpClient, HttpConnector, HttpRequestBody, ReqwestConnector,
@@ -26,8 +27,7 @@ pub struct S3Settings {
     pub bucket: String,
     /// Below which path in the bucket the blobs lie; empty for all of it.
     pub prefix: String,
-    /// `endpoint/bucket/key` where `true`. Where `false`, an `endpoint` that is given has the
-    /// bucket in its host name already.
+    /// `endpoint/bucket/key` rather than `bucket.endpoint/key`.
     pub path_style: bool,
     /// `None` takes those of the machine: the instance's or the container's role.
     pub credentials: Option<S3Credentials>,
@@ -73,7 +73,7 @@ impl S3Settings {
             ca_certificates_pem: None,
             part_size_bytes: 8 * 1024 * 1024,
             parts_in_flight_max: 3,
-            upload_memory_bytes_max: 96 * 1024 * 1024,
+            upload_memory_bytes_max: 64 * 1024 * 1024,
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(30),
             retries_max: 3,
@@ -118,7 +118,12 @@ impl S3Settings {
                 .with_checksum_algorithm(Checksum::CRC64NVME);
         }
         if let Some(endpoint) = &self.endpoint {
-            builder = builder.with_endpoint(endpoint);
+            // The crate wants the bucket in the host name already.
+            let virtual_host = format!("://{}.", self.bucket);
+            builder = builder.with_endpoint(match self.path_style {
+                true => endpoint.clone(),
+                false => endpoint.replacen("://", &virtual_host, 1),
+            });
         }
         if let Some(credentials) = &self.credentials {
             builder = builder
@@ -182,16 +187,28 @@ impl Uploads {
         before: SystemTime,
     ) -> Result<u64, BlobError> {
         let before = before.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let before_ms = before.as_millis();
         let mut swept = 0;
+        for (blob, upload) in self.list(location).await? {
+            if Duration::from_millis(blob.created_ms()) < before {
+                self.abort(&upload).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// All uploads of blobs.
+    pub(super) async fn list(
+        &self,
+        location: &Location,
+    ) -> Result<Vec<(BlobId, Upload)>, BlobError> {
+        let mut listed = Vec::new();
         let mut marker = Marker::default();
         loop {
             let page = self.page(location, &marker).await?;
-            for upload in &page.uploads {
-                let blob = location.parse(&upload.key).map(|(_, blob)| blob);
-                if blob.is_some_and(|blob| u128::from(blob.created_ms()) < before_ms) {
-                    self.abort(upload).await?;
-                    swept += 1;
+            for upload in page.uploads {
+                if let Some((_, blob)) = location.parse(&upload.key) {
+                    listed.push((blob, upload));
                 }
             }
             let next = Marker {
@@ -200,7 +217,7 @@ impl Uploads {
             };
             // A server that claims to have more but does not move on is not asked for ever.
             if !page.is_truncated || next == marker {
-                return Ok(swept);
+                return Ok(listed);
             }
             marker = next;
         }
@@ -268,7 +285,7 @@ struct Page {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Upload {
+pub(super) struct Upload {
     key: String,
     upload_id: String,
 }

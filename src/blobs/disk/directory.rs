@@ -55,6 +55,7 @@ impl Directory {
         };
         match create() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.mark(org, blob, false);
                 make(&self.org(org))?;
                 make(&self.shard(org, blob))?;
                 create()
@@ -73,7 +74,7 @@ impl Directory {
         }
         sync(&self.org(org))?;
         sync(&self.root.join(layout::ROOT))?;
-        self.mark_durable(org, blob);
+        self.mark(org, blob, true);
         Ok(())
     }
 
@@ -99,10 +100,15 @@ impl Directory {
         durable.get(&org).is_some_and(|bits| bits[word] & bit != 0)
     }
 
-    fn mark_durable(&self, org: OrgId, blob: BlobId) {
+    fn mark(&self, org: OrgId, blob: BlobId, is_durable: bool) {
         let (word, bit) = position(blob);
         let mut durable = self.durable.lock().unwrap_or_else(|e| e.into_inner());
-        durable.entry(org).or_default()[word] |= bit;
+        let bits = &mut durable.entry(org).or_default()[word];
+        *bits = if is_durable {
+            *bits | bit
+        } else {
+            *bits & !bit
+        };
     }
 }
 

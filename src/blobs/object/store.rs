@@ -68,6 +68,15 @@ impl ObjectBlobs {
         }
     }
 
+    /// How many multipart uploads of blobs are neither completed nor aborted.
+    #[cfg(test)]
+    pub(in super::super) async fn uploads_open(&self) -> Result<usize, BlobError> {
+        match &self.uploads {
+            Some(uploads) => Ok(uploads.list(&self.location).await?.len()),
+            None => Ok(0),
+        }
+    }
+
     fn list_below(&self, path: &str) -> BoxStream<'static, Result<BlobEntry, BlobError>> {
         let location = self.location.clone();
         self.store
