@@ -5,7 +5,12 @@
 pub mod clock;
 pub mod config;
 pub mod entropy;
+pub mod telemetry;
 
 pub mod authz;
-pub mod blobs;
 pub mod catalog;
+pub mod blobs;
+
+pub mod http;
+
+pub mod cli;

@@ -1,3 +1,10 @@
 //! The `bulkhead` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use bulkhead::cli::Cli;
+use clap::Parser;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}
