@@ -8,8 +8,8 @@ pub mod entropy;
 pub mod telemetry;
 
 pub mod authz;
-pub mod catalog;
 pub mod blobs;
+pub mod catalog;
 
 pub mod http;
 
