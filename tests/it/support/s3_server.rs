@@ -54,8 +54,7 @@ impl S3Server {
 
     /// Stops the server, as a backend that dies; it keeps nothing open.
     pub fn kill(&mut self) {
-        // It may have ended by itself, and then there is nothing to kill.
-        let _ = self.process.kill();
+        drop(self.process.stdin.take());
         self.process.wait().expect("the S3 server's exit status");
     }
 
@@ -91,7 +90,7 @@ impl Drop for S3Server {
 }
 
 fn format_volume(directory: &Path) {
-    let output = juicefs()
+    let output = Command::new(program())
         .args(["format", "--storage", "file", "--trash-days", "0"])
         .arg("--bucket")
         .arg(format!("{}/objects/", directory.display()))
@@ -108,7 +107,9 @@ fn format_volume(directory: &Path) {
 
 fn gateway(directory: &Path, port: u16) -> Child {
     let log = File::create(log_path(directory)).expect("a log file");
-    juicefs()
+    Command::new("sh")
+        .args(["-c", SUPERVISE, "sh"])
+        .arg(program())
         .args(["gateway", "--no-usage-report", "--no-banner"])
         .args(["--backup-meta", "0", "--metrics", "127.0.0.1:0"])
         .args([
@@ -125,20 +126,25 @@ fn gateway(directory: &Path, port: u16) -> Child {
         .arg(format!("{}:{port}", Ipv4Addr::LOCALHOST))
         .env("MINIO_ROOT_USER", S3Server::ACCESS_KEY_ID)
         .env("MINIO_ROOT_PASSWORD", S3Server::SECRET_ACCESS_KEY)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(log.try_clone().expect("a second handle"))
         .stderr(log)
         .spawn()
         .expect("the S3 server, which has just made its volume")
 }
 
-fn juicefs() -> Command {
-    Command::new(program())
-}
-
 fn program() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/juicefs")
 }
+
+/// Runs the server until it ends or standard input is closed, which also happens when the test's
+/// process is killed: no server outlives its test.
+const SUPERVISE: &str = r#"
+    "$@" & server=$!
+    exec 3<&0
+    { read -r _ <&3; kill -9 "$server"; } &
+    wait "$server"
+"#;
 
 fn catalog_url(directory: &Path) -> String {
     format!("sqlite3://{}/catalog.db", directory.display())
