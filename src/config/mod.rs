@@ -1,6 +1,7 @@
 //! Typed settings: defaults, a TOML file, then `BULKHEAD_*` variables, read once at start.
 //! `config/example.toml` shows every setting and the rule that names its variable.
 
+mod check;
 mod error;
 mod load;
 mod path;

@@ -267,14 +267,18 @@ async fn http1_keeps_the_connection_and_names_the_peer() {
 
 #[tokio::test]
 async fn a_client_that_closes_its_half_still_gets_its_answer() {
-    let house = House::open(Net::default(), None).await;
+    let mut house = House::open(Net::default(), None).await;
     let mut stream = house.connect().await;
     stream
-        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .expect("sent");
     stream.shutdown().await.expect("half closed");
-    assert!(read_to_end(&mut stream).await.ends_with("hello"));
+    house.saw_request().await;
+    // Nothing tells when the listener has seen the end.
+    tokio::time::sleep(short()).await;
+    house.go.notify_one();
+    assert!(read_to_end(&mut stream).await.ends_with("waited"));
 }
 
 #[tokio::test]
@@ -771,10 +775,11 @@ async fn a_flood_of_resets_ends_the_connection() {
     let (mut reading, mut writing) = stream.split();
     let mut answered = Vec::new();
     // The connection may be closed before all is written, and with a reset.
-    let _ = tokio::join!(
-        writing.write_all(&flood),
-        reading.read_to_end(&mut answered)
-    );
+    let write = async {
+        writing.write_all(&flood).await?;
+        writing.shutdown().await
+    };
+    let _ = tokio::join!(write, reading.read_to_end(&mut answered));
 
     let mut rest = answered.as_slice();
     let mut calmed = false;
