@@ -73,7 +73,8 @@ impl Cipher {
             Self::Bulk(key) => {
                 let nonce = Nonce::assume_unique_for_key(*nonce);
                 let tag = (*tag).into();
-                key.open_in_place_separate_tag(nonce, Aad::from(aad), tag, data, 0..).is_ok()
+                key.open_in_place_separate_tag(nonce, Aad::from(aad), tag, data, 0..)
+                    .is_ok()
             }
         };
         if opened {

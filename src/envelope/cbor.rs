@@ -76,7 +76,9 @@ fn argument(info: u8, rest: &[u8]) -> Option<(u64, &[u8])> {
 
 fn shortest<const N: usize>(rest: &[u8], least: u64) -> Option<(u64, &[u8])> {
     let (digits, rest) = rest.split_first_chunk::<N>()?;
-    let value = digits.iter().fold(0, |value, digit| value << 8 | u64::from(*digit));
+    let value = digits
+        .iter()
+        .fold(0, |value, digit| value << 8 | u64::from(*digit));
     (value >= least).then_some((value, rest))
 }
 

@@ -78,13 +78,16 @@ impl Dek {
             None => Prk::new(self.0.expose()),
             Some(key) => Prk::new(&self.mix(key)),
         };
-        Ok(Content(prk.expand(Label::CONTENT, [identity, &context_len, &context])))
+        Ok(Content(prk.expand(
+            Label::CONTENT,
+            [identity, &context_len, &context],
+        )))
     }
 
     /// What takes the data key's place when a customer's key takes part.
     fn mix(&self, customer_key: &CustomerKey) -> Zeroizing<[u8; 32]> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose())
-            .expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("HMAC takes keys of any length");
         mac.update(Label::SSE_C.as_bytes());
         mac.update(customer_key.0.expose());
         Zeroizing::new(mac.finalize().into_bytes().into())
@@ -110,7 +113,9 @@ impl Content {
     }
 
     fn part(&self, at: usize) -> &[u8; 32] {
-        self.0[at..].first_chunk().expect("108 bytes, asked at 32 and 64")
+        self.0[at..]
+            .first_chunk()
+            .expect("108 bytes, asked at 32 and 64")
     }
 }
 

@@ -70,8 +70,9 @@ impl Header {
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Unsupported`].
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let bytes: [u8; HEADER_LEN] =
-            bytes.try_into().map_err(|_| Error::Damaged(Field::Length))?;
+        let bytes: [u8; HEADER_LEN] = bytes
+            .try_into()
+            .map_err(|_| Error::Damaged(Field::Length))?;
         if bytes[..8] != MAGIC {
             return Err(Error::Damaged(Field::Magic));
         }
@@ -87,13 +88,20 @@ impl Header {
         if bytes[68..70] != WRAP_ALGORITHM {
             return Err(Error::Unsupported(Field::WrapAlgorithm));
         }
-        let mut reserved = bytes[13..16].iter().chain(&bytes[56..64]).chain(&bytes[70..72]);
+        let mut reserved = bytes[13..16]
+            .iter()
+            .chain(&bytes[56..64])
+            .chain(&bytes[70..72]);
         if reserved.any(|byte| *byte != 0) {
             return Err(Error::Damaged(Field::Reserved));
         }
         let chunk_size = ChunkSize::from_log2(bytes[10])?;
         let kind = Kind::from_byte(bytes[11])?;
-        Ok(Self { bytes, kind, chunk_size })
+        Ok(Self {
+            bytes,
+            kind,
+            chunk_size,
+        })
     }
 
     /// The bytes as they stand in the blob and in its row.
@@ -161,7 +169,12 @@ impl Header {
             (false, Some(_)) => return Err(Error::CustomerKeyUnexpected),
             _ => {}
         }
-        let content = dek.content(&self.identity(), &expected.place, &self.org_id(), customer_key)?;
+        let content = dek.content(
+            &self.identity(),
+            &expected.place,
+            &self.org_id(),
+            customer_key,
+        )?;
         if !bool::from(content.commitment().ct_eq(&self.commitment())) {
             return Err(match customer_key {
                 Some(_) => Error::CustomerKeyWrong,
@@ -290,7 +303,11 @@ impl Identity {
         bytes[9] = SUITE;
         bytes[10] = self.chunk_size.log2();
         bytes[11] = self.kind as u8;
-        bytes[12] = if self.customer_key { FLAG_CUSTOMER_KEY } else { 0 };
+        bytes[12] = if self.customer_key {
+            FLAG_CUSTOMER_KEY
+        } else {
+            0
+        };
         bytes[16..32].copy_from_slice(&self.org_id);
         bytes[32..48].copy_from_slice(&self.blob_id);
         bytes[48..56].copy_from_slice(&self.created_ms.to_be_bytes());

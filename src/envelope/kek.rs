@@ -69,7 +69,12 @@ impl Kek {
             check: *root.expand(Label::KEK_CHECK, info),
             commitment: *root.expand(Label::KEK_COMMIT, info),
         });
-        Self { org_id, version, key, derived }
+        Self {
+            org_id,
+            version,
+            key,
+            derived,
+        }
     }
 
     /// The organization whose key this is.

@@ -70,7 +70,10 @@ impl Layout {
         if plaintext_len >> chunk_size.log2() >= CHUNKS_MAX {
             return Err(Error::Damaged(Field::Length));
         }
-        Ok(Self { chunk_size, plaintext_len })
+        Ok(Self {
+            chunk_size,
+            plaintext_len,
+        })
     }
 
     /// The layout of a whole blob of `blob_len` bytes whose last eight bytes are `trailer`: for
@@ -78,7 +81,11 @@ impl Layout {
     ///
     /// # Errors
     /// [`Error::Damaged`] when no blob has that length, so that one cut anywhere is refused.
-    pub fn of_blob(chunk_size: ChunkSize, blob_len: u64, trailer: &[u8; TRAILER_LEN]) -> Result<Self> {
+    pub fn of_blob(
+        chunk_size: ChunkSize,
+        blob_len: u64,
+        trailer: &[u8; TRAILER_LEN],
+    ) -> Result<Self> {
         let footer_len = u64::from(footer_len(trailer)?);
         let sealed = blob_len
             .checked_sub(HEADER_LEN as u64 + TRAILER_LEN as u64)
@@ -89,7 +96,10 @@ impl Layout {
             .checked_sub(TAG_LEN as u64)
             .ok_or(Error::Damaged(Field::Chunk))?;
         // `sealed / stride` is below 2^50, so the product cannot overflow.
-        Self::new(chunk_size, (sealed / stride) * chunk_size.bytes() as u64 + last)
+        Self::new(
+            chunk_size,
+            (sealed / stride) * chunk_size.bytes() as u64 + last,
+        )
     }
 
     /// The chunk size.
@@ -171,7 +181,9 @@ pub fn footer_len(trailer: &[u8; TRAILER_LEN]) -> Result<u32> {
         return Err(Error::Damaged(Field::Footer));
     }
     let len = u32::from_be_bytes([a, b, c, d]);
-    let padded = len.checked_sub(TAG_LEN as u32).ok_or(Error::Damaged(Field::Footer))?;
+    let padded = len
+        .checked_sub(TAG_LEN as u32)
+        .ok_or(Error::Damaged(Field::Footer))?;
     if padded == 0 || !padded.is_multiple_of(PAD as u32) {
         return Err(Error::Damaged(Field::Footer));
     }

@@ -24,7 +24,10 @@ impl NameKey {
     /// The key that an opened record holds.
     pub fn new(key: Secret<32>) -> Self {
         let keyed = Hmac::new_from_slice(key.expose()).expect("HMAC takes keys of any length");
-        Self { key, keyed: Box::new(keyed) }
+        Self {
+            key,
+            keyed: Box::new(keyed),
+        }
     }
 
     /// The key's bytes, to be sealed as a record.

@@ -32,7 +32,10 @@ impl Opened {
     /// # Errors
     /// [`Error::Damaged`] when no blob is that long.
     pub fn with_len(self, plaintext_len: u64) -> Result<Opener> {
-        Ok(Opener { layout: Layout::new(self.chunk_size, plaintext_len)?, keys: self.keys })
+        Ok(Opener {
+            layout: Layout::new(self.chunk_size, plaintext_len)?,
+            keys: self.keys,
+        })
     }
 }
 
@@ -92,7 +95,12 @@ impl Opener {
         let mut map = Zeroizing::new(padded.to_vec());
         self.keys
             .footer
-            .open(&NONCE_ZERO, &self.keys.footer_aad(&self.layout), &mut map, tag)
+            .open(
+                &NONCE_ZERO,
+                &self.keys.footer_aad(&self.layout),
+                &mut map,
+                tag,
+            )
             .map_err(|_| damaged)?;
         let map_len = cbor::map_len(&map).ok_or(damaged)?;
         if map.iter().skip(map_len).any(|byte| *byte != 0) {

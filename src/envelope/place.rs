@@ -91,16 +91,26 @@ impl Place<'_> {
         let mut context = Context::default();
         match *self {
             Self::Object | Self::Part | Self::DeleteMarker => {}
-            Self::Manifest { bucket_id, version_id } => {
+            Self::Manifest {
+                bucket_id,
+                version_id,
+            } => {
                 context.item(bucket_id)?;
                 context.item(version_id)?;
             }
-            Self::Secret { secret_id, version_id } => {
+            Self::Secret {
+                secret_id,
+                version_id,
+            } => {
                 context.item(org_id)?;
                 context.item(secret_id)?;
                 context.item(version_id)?;
             }
-            Self::Record { table, primary_key, column } => {
+            Self::Record {
+                table,
+                primary_key,
+                column,
+            } => {
                 context.item(table.as_bytes())?;
                 for value in primary_key {
                     context.item(value)?;

@@ -59,7 +59,11 @@ impl Sealer {
         let (header, content) =
             Header::seal(kek, &identity, &blob.place, blob.customer_key, random)?;
         let keys = ContentKeys::new(identity.kind, &content, header.identity());
-        Ok(Self { header, keys, next: 0 })
+        Ok(Self {
+            header,
+            keys,
+            next: 0,
+        })
     }
 
     /// The header: the first bytes of the blob, and what its row keeps.
@@ -112,7 +116,14 @@ impl Sealer {
         let plaintext_len = (self.next << chunk_size.log2()) + chunk.len() as u64;
         let layout = Layout::new(chunk_size, plaintext_len)?;
         let tag = self.seal(chunk)?;
-        Ok((tag, Tail { header: self.header, keys: self.keys, layout }))
+        Ok((
+            tag,
+            Tail {
+                header: self.header,
+                keys: self.keys,
+                layout,
+            },
+        ))
     }
 
     fn seal(&mut self, chunk: &mut [u8]) -> Result<[u8; TAG_LEN]> {
@@ -156,7 +167,9 @@ impl Tail {
     /// [`Error::Misuse`] when `map` is no such map.
     pub fn finish(self, map: &[u8]) -> Result<Vec<u8>> {
         if cbor::map_len(map) != Some(map.len()) {
-            return Err(Error::Misuse("a footer is one CBOR map in deterministic encoding"));
+            return Err(Error::Misuse(
+                "a footer is one CBOR map in deterministic encoding",
+            ));
         }
         let padded_len = map.len().next_multiple_of(PAD);
         let mut tail = Vec::with_capacity(tail_len(map.len())?);

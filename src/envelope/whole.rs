@@ -64,7 +64,10 @@ pub fn open_whole(
     let opener = opened.with_len(layout.plaintext_len())?;
     let (chunks, tail) = usize::try_from(layout.footer_start())
         .ok()
-        .and_then(|start| blob.get(HEADER_LEN..)?.split_at_checked(start.checked_sub(HEADER_LEN)?))
+        .and_then(|start| {
+            blob.get(HEADER_LEN..)?
+                .split_at_checked(start.checked_sub(HEADER_LEN)?)
+        })
         .ok_or(damaged)?;
     let footer = opener.open_footer(tail)?;
     // At its full size from the start, so that no copy is left behind by growing.
@@ -127,7 +130,9 @@ pub fn open_record(
     if !record.place.kind().hides_length() {
         return Err(Error::Misuse("a record's place is a row or a secret"));
     }
-    let header = sealed.first_chunk::<HEADER_LEN>().ok_or(Error::Damaged(Field::Length))?;
+    let header = sealed
+        .first_chunk::<HEADER_LEN>()
+        .ok_or(Error::Damaged(Field::Length))?;
     let expected = record.expected(&Header::parse(header)?);
     let Whole { mut plaintext, .. } = open_whole(kek, &expected, None, sealed)?;
     let damaged = Error::Damaged(Field::Padding);
@@ -156,8 +161,9 @@ pub fn rewrap_record(
     sealed: &[u8],
     random: &dyn Random,
 ) -> Result<Vec<u8>> {
-    let (header, rest) =
-        sealed.split_first_chunk::<HEADER_LEN>().ok_or(Error::Damaged(Field::Length))?;
+    let (header, rest) = sealed
+        .split_first_chunk::<HEADER_LEN>()
+        .ok_or(Error::Damaged(Field::Length))?;
     let header = Header::parse(header)?;
     let header = header.rewrap(old, new, &record.expected(&header), random)?;
     Ok([header.as_bytes(), rest].concat())
@@ -185,7 +191,9 @@ fn seal_record_as(
         return Err(Error::Misuse("a record's place is a row or a secret"));
     }
     let too_long = Error::Misuse("a record is shorter than 4 GiB");
-    let len = u32::try_from(bytes.len()).map_err(|_| too_long)?.to_be_bytes();
+    let len = u32::try_from(bytes.len())
+        .map_err(|_| too_long)?
+        .to_be_bytes();
     let padded_len = bytes
         .len()
         .checked_add(LEN_LEN)
@@ -193,7 +201,14 @@ fn seal_record_as(
         .ok_or(too_long)?;
     let zeros = [0; PAD];
     let zeros = &zeros[..padded_len - LEN_LEN - bytes.len()];
-    seal_pieces(kek, blob, &[&len, bytes, zeros], padded_len, FOOTER_EMPTY, random)
+    seal_pieces(
+        kek,
+        blob,
+        &[&len, bytes, zeros],
+        padded_len,
+        FOOTER_EMPTY,
+        random,
+    )
 }
 
 /// Seals `pieces`, `plaintext_len` bytes together, copying each byte once to where it is sealed.

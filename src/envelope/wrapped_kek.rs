@@ -85,7 +85,9 @@ pub fn wrapped_elsewhere(
     random: &dyn Random,
 ) -> Result<Vec<u8>> {
     if root.provider == Provider::File || ciphertext.is_empty() {
-        return Err(Error::Misuse("a remote provider's ciphertext is its own and not empty"));
+        return Err(Error::Misuse(
+            "a remote provider's ciphertext is its own and not empty",
+        ));
     }
     let prefix = prefix(root.provider, &root.id, root.version, kek, random)?;
     Ok([prefix.as_slice(), ciphertext].concat())
@@ -132,8 +134,9 @@ impl<'a> WrappedKek<'a> {
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Unsupported`].
     pub fn parse(record: &'a [u8]) -> Result<Self> {
-        let (prefix, ciphertext) =
-            record.split_first_chunk::<PREFIX_LEN>().ok_or(Error::Damaged(Field::Length))?;
+        let (prefix, ciphertext) = record
+            .split_first_chunk::<PREFIX_LEN>()
+            .ok_or(Error::Damaged(Field::Length))?;
         if prefix[..4] != MAGIC {
             return Err(Error::Damaged(Field::Magic));
         }
@@ -156,7 +159,11 @@ impl<'a> WrappedKek<'a> {
         if !well_sized {
             return Err(Error::Damaged(Field::Length));
         }
-        Ok(Self { prefix, ciphertext, provider })
+        Ok(Self {
+            prefix,
+            ciphertext,
+            provider,
+        })
     }
 
     /// Who can open it.
@@ -221,7 +228,12 @@ impl<'a> WrappedKek<'a> {
     /// # Errors
     /// [`Error::Foreign`] as for [`unwrap`](Self::unwrap); [`Error::Damaged`] when the key is not
     /// the one committed to; [`Error::WrongKey`] for the file provider's records.
-    pub fn unwrapped_elsewhere(&self, key: Secret<32>, org_id: Id, kek_version: u32) -> Result<Kek> {
+    pub fn unwrapped_elsewhere(
+        &self,
+        key: Secret<32>,
+        org_id: Id,
+        kek_version: u32,
+    ) -> Result<Kek> {
         self.compare(org_id, kek_version)?;
         if self.provider == Provider::File {
             return Err(Error::WrongKey(Field::Provider));

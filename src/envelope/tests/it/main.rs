@@ -1,0 +1,4 @@
+//! What the envelope format promises, tried from outside the crate.
+
+mod support;
+mod vectors;
