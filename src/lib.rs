@@ -10,6 +10,7 @@ pub mod telemetry;
 pub mod authz;
 pub mod blobs;
 pub mod catalog;
+pub mod keyring;
 
 pub mod http;
 
