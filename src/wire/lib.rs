@@ -1,1 +1,3 @@
-//! The wire crate of Bulkhead.
+//! Hostile bytes ⇄ typed messages of the S3 API. No I/O, no clock, and no input that panics.
+
+pub mod sigv4;
