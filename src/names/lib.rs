@@ -6,6 +6,7 @@
 
 mod access_key;
 mod bucket;
+mod checksum;
 mod id;
 mod key;
 mod part;
@@ -13,6 +14,7 @@ mod slug;
 
 pub use access_key::{AccessKeyId, InvalidAccessKeyId};
 pub use bucket::{BucketName, InvalidBucketName};
+pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, InvalidChecksum};
 pub use id::{
     AccountId, BlobId, BucketId, InvalidId, NodeId, OrgId, PrincipalId, RootId, UploadId, VersionId,
 };
