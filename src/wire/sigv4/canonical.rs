@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -103,8 +104,11 @@ fn push_values(text: &mut String, request: &Request<'_>, name: &str) -> Result<(
         if at > 0 {
             text.push(',');
         }
-        // Metadata in Latin-1 or broken UTF-8 cannot have been signed as text by any client.
-        let value = std::str::from_utf8(value).map_err(|_| SigV4Error::Mismatch)?;
+        // Python's http.client sends text as Latin-1, and botocore has signed it as UTF-8.
+        let value = match std::str::from_utf8(value) {
+            Ok(value) => Cow::Borrowed(value),
+            Err(_) => Cow::Owned(value.iter().copied().map(char::from).collect()),
+        };
         let words = value.split(' ').filter(|word| !word.is_empty());
         for (at, word) in words.enumerate() {
             if at > 0 {
@@ -134,7 +138,7 @@ fn decode(text: &str, plus: Plus) -> Result<String, SigV4Error> {
     };
     percent_decode_str(text)
         .decode_utf8()
-        .map(std::borrow::Cow::into_owned)
+        .map(Cow::into_owned)
         .map_err(|_| SigV4Error::InvalidUri)
 }
 

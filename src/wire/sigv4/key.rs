@@ -14,7 +14,7 @@ pub struct Scope {
 
 impl Scope {
     /// The scope as the string to sign holds it.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let Self {
             date,
             region,
@@ -40,12 +40,12 @@ impl SigningKey {
     }
 
     /// Signs.
-    pub(super) fn sign(&self, message: &[u8]) -> [u8; 32] {
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 32] {
         *sha256_mac(&*self.0, message)
     }
 
     /// Compares a signature in constant time.
-    pub(super) fn verify(&self, message: &[u8], signature: &[u8; 32]) -> bool {
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 32]) -> bool {
         use subtle::ConstantTimeEq;
         self.sign(message).ct_eq(signature).into()
     }

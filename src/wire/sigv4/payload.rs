@@ -16,7 +16,12 @@ pub enum PayloadHash {
 }
 
 impl PayloadHash {
-    pub(super) fn parse(text: &str) -> Result<Self, SigV4Error> {
+    /// Reads the header. A signed request's is read by [`Presented`](super::Presented); this is for
+    /// anonymous ones.
+    ///
+    /// # Errors
+    /// [`SigV4Error::PayloadHashInvalid`].
+    pub fn parse(text: &str) -> Result<Self, SigV4Error> {
         Ok(match text {
             "UNSIGNED-PAYLOAD" => Self::Unsigned,
             "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => Self::StreamingSigned,

@@ -142,6 +142,10 @@ impl Presented {
 
     fn of_header(request: &Request<'_>) -> Result<Self, SigV4Error> {
         let malformed = SigV4Error::HeaderMalformed;
+        let headers = request.headers.iter();
+        if headers.filter(|(name, _)| *name == "authorization").count() > 1 {
+            return Err(malformed("the header is given twice"));
+        }
         let text = request
             .text("authorization")
             .ok_or(malformed("the header is not text"))?;

@@ -198,6 +198,22 @@ fn a_header_that_decides_must_be_signed() {
 }
 
 #[test]
+fn a_value_in_latin_1_was_signed_as_text() {
+    let request = |value: &'static [u8]| -> String {
+        let headers: [(&str, &[u8]); 1] = [("x-amz-meta-a", value)];
+        let request = Request {
+            method: "PUT",
+            path: "/",
+            query: "",
+            headers: &headers,
+        };
+        canonical::canonical_request(&request, &["x-amz-meta-a"], EMPTY).unwrap()
+    };
+    assert_eq!(request(b"caf\xe9"), request("café".as_bytes()));
+    assert_ne!(request(b"caf\xe9"), request(b"caf\xe8"));
+}
+
+#[test]
 fn time_bounds_a_signature() {
     for (offset, refused) in [(900, false), (-900, false), (901, true), (-901, true)] {
         let at = Example::get().verify_at(NOW + offset);
@@ -261,6 +277,11 @@ fn what_does_not_parse_is_named() {
             "{authorization}: {refused}"
         );
     }
+    let mut twice = Example::get();
+    twice
+        .headers
+        .push(("authorization", "AWS4-HMAC-SHA256 x".into()));
+    assert!(matches!(twice.refused(), SigV4Error::HeaderMalformed(_)));
     let undated = Example::get().with("x-amz-date", "yesterday");
     assert_eq!(undated.refused(), SigV4Error::DateMissing);
     let unhashed = Example::get().with("x-amz-content-sha256", "sha");
