@@ -1,0 +1,26 @@
+//! What must hold for any input: one function for each fuzz target. They panic when it does not,
+//! and otherwise say whether the input was accepted.
+//!
+//! Tests on the stable toolchain include this file and send every kept input through it.
+
+mod envelope_blobs;
+mod s3;
+mod signed;
+
+pub use envelope_blobs::{envelope_footer, envelope_header};
+pub use s3::{s3_headers, s3_target, s3_xml};
+pub use signed::{aws_chunked, sigv4};
+
+/// What a target does with an input: whether it was accepted.
+pub type Target = fn(&[u8]) -> bool;
+
+/// The targets by name, each with a corpus of that name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("aws_chunked", aws_chunked),
+    ("envelope_footer", envelope_footer),
+    ("envelope_header", envelope_header),
+    ("s3_headers", s3_headers),
+    ("s3_target", s3_target),
+    ("s3_xml", s3_xml),
+    ("sigv4", sigv4),
+];
