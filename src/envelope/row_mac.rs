@@ -26,7 +26,7 @@ impl RowMac {
 
     /// Adds a field that is NULL.
     pub fn null(mut self) -> Self {
-        self.0.update(&[0]);
+        self.add_null();
         self
     }
 
@@ -35,9 +35,23 @@ impl RowMac {
     /// # Panics
     /// On 4 GiB or more, which no database field holds.
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
-        self.0.update(&[1]);
-        self.item(bytes);
+        self.add_bytes(bytes);
         self
+    }
+
+    /// [`null`](Self::null) in place: the state is several hundred bytes, and a page has many rows.
+    pub fn add_null(&mut self) {
+        self.0.update(&[0]);
+    }
+
+    /// [`bytes`](Self::bytes) in place.
+    ///
+    /// # Panics
+    /// On 4 GiB or more, which no database field holds.
+    pub fn add_bytes(&mut self, bytes: &[u8]) {
+        let [a, b, c, d] = be32_len(bytes);
+        self.0.update(&[1, a, b, c, d]);
+        self.0.update(bytes);
     }
 
     /// Adds a field that may be NULL.
@@ -66,8 +80,12 @@ impl RowMac {
     }
 
     fn item(&mut self, bytes: &[u8]) {
-        let len = u32::try_from(bytes.len()).expect("a field is shorter than 4 GiB");
-        self.0.update(&len.to_be_bytes());
+        self.0.update(&be32_len(bytes));
         self.0.update(bytes);
     }
+}
+
+fn be32_len(bytes: &[u8]) -> [u8; 4] {
+    let len = u32::try_from(bytes.len()).expect("a field is shorter than 4 GiB");
+    len.to_be_bytes()
 }
