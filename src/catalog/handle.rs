@@ -1,10 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use names::{
     AccountId, BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, RootId, Slug,
     UploadId,
 };
 
+use super::change::Change;
+use super::coherence::{Class, Stamp};
 use super::mutation::{Bound, Conflict, Effect, Mutation, UsageDelta};
 use super::row::Unverified;
 use super::rows::{
@@ -12,7 +15,7 @@ use super::rows::{
     NameKeyRow, OrgKeyRow, OrganizationRow, PartRow, UploadRow, VersionRow,
 };
 use super::store::{
-    CatalogError, Change, Found, ListQuery, Listed, NamesKey, Page, Store, TagCursor, TaggedRow,
+    CatalogError, Found, ListQuery, Listed, NamesKey, Page, Store, TagCursor, TaggedRow,
 };
 use crate::authz::{Action, Permit};
 
@@ -90,16 +93,29 @@ impl OrgCatalog {
         self.org
     }
 
-    /// Applies one mutation and returns once it is durable.
+    /// What is known of the organization's rows now: see [`Coherence`].
+    pub fn stamp(&self, class: Class) -> Option<Stamp> {
+        self.store.coherence().stamp(self.org, class)
+    }
+
+    /// Applies one mutation and returns once it is durable. What is for the platform and for
+    /// background jobs alone is [`Conflict::Missing`] here.
     pub async fn commit(&self, mutation: Mutation) -> Result<Effect, CommitError> {
+        if !mutation.is_open_to_permits() {
+            return Err(Conflict::Missing.into());
+        }
         commit_one(&*self.store, self.org, mutation).await
     }
 
-    /// Applies mutations, each judged by itself, and returns once they are durable.
+    /// Applies mutations, each judged by itself, and returns once they are durable. If one of
+    /// them is not for this handle, none is applied.
     pub async fn commit_all(
         &self,
         mutations: Vec<Mutation>,
     ) -> Result<Vec<Result<Effect, Conflict>>, CatalogError> {
+        if !mutations.iter().all(Mutation::is_open_to_permits) {
+            return Ok(mutations.iter().map(|_| Err(Conflict::Missing)).collect());
+        }
         let org = self.org;
         let bound = mutations
             .into_iter()
@@ -205,6 +221,60 @@ impl OrgCatalog {
 }
 
 impl PlatformCatalog {
+    /// What is known of an organization's rows now: see [`Coherence`].
+    pub fn stamp(&self, org: OrgId, class: Class) -> Option<Stamp> {
+        self.store.coherence().stamp(org, class)
+    }
+
+    /// Follows what other processes change, until `stop` is done. After each poll `tend` drops
+    /// what caches must not keep any longer; only then does this process, as `node`, state what it
+    /// has seen, so that whoever destroyed a key can wait for it.
+    pub async fn follow<Tended: Future<Output = ()> + Send>(
+        &self,
+        node: NodeId,
+        tend: impl Fn() -> Tended + Send + Sync,
+        stop: impl Future<Output = ()> + Send,
+    ) {
+        let work = async {
+            let mut stated = Stated::default();
+            loop {
+                if let Err(error) = self.poll(node, &tend, &mut stated).await {
+                    tracing::error!(%error, "changes in the catalog cannot be followed");
+                    // Caches keep nothing that they cannot check.
+                    tend().await;
+                }
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = stop => {}
+        }
+        if let Err(error) = self.store.node_gone(node).await {
+            tracing::warn!(%error, "this node counts as alive until its time runs out");
+        }
+    }
+
+    async fn poll<Tended: Future<Output = ()> + Send>(
+        &self,
+        node: NodeId,
+        tend: &(impl Fn() -> Tended + Send + Sync),
+        stated: &mut Stated,
+    ) -> Result<(), CatalogError> {
+        // What was committed before the poll has been counted by it.
+        let (seq, _) = self.store.last_change().await?;
+        self.store.poll().await?;
+        tend().await;
+        if stated.is_due(seq) {
+            self.store.node_seen(node, seq).await?;
+            *stated = Stated {
+                seq: Some(seq),
+                polls_since: 0,
+            };
+        }
+        Ok(())
+    }
+
     /// Applies one mutation in an organization, or in organization 0.
     pub async fn commit(&self, org: OrgId, mutation: Mutation) -> Result<Effect, CommitError> {
         commit_one(&*self.store, org, mutation).await
@@ -312,6 +382,11 @@ impl PlatformCatalog {
         self.store.node_gone(node).await
     }
 
+    /// Returns when the catalog has stopped for good, and why. The process has to end then.
+    pub async fn stopped(&self) -> CatalogError {
+        self.store.stopped().await
+    }
+
     /// Whether the catalog takes commits.
     pub async fn ready(&self) -> Result<(), CatalogError> {
         self.store.ready().await
@@ -398,7 +473,48 @@ impl JobCatalog {
     pub async fn blobs(&self, blobs: &[BlobId]) -> Result<Vec<BlobRow>, CatalogError> {
         self.store.blobs(self.org, blobs).await
     }
+
+    /// Sums of usage.
+    pub async fn usage(
+        &self,
+        from_ms: u64,
+        until_ms: u64,
+    ) -> Result<Vec<UsageDelta>, CatalogError> {
+        self.store.usage(self.org, from_ms, until_ms).await
+    }
 }
+
+/// What a node has stated to have seen. A statement is a commit, so it is not made with every poll.
+#[derive(Default)]
+struct Stated {
+    seq: Option<u64>,
+    polls_since: u32,
+}
+
+impl Stated {
+    /// Soon when there is news, now and then when there is none.
+    fn is_due(&mut self, seq: u64) -> bool {
+        self.polls_since = self.polls_since.saturating_add(1);
+        let after = match self.seq {
+            None => 0,
+            Some(stated) if stated == seq => POLLS_PER_SIGN_OF_LIFE,
+            Some(_) => POLLS_PER_NEWS,
+        };
+        self.polls_since >= after
+    }
+}
+
+/// After how long without a sign of life a node counts as dead. By then it trusts nothing that its
+/// caches hold: see [`STALE_AFTER`](super::STALE_AFTER).
+pub const NODE_ALIVE_SECONDS: u32 = 10;
+
+/// How often a node looks for what others changed.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A second.
+const POLLS_PER_NEWS: u32 = 4;
+/// Three seconds.
+const POLLS_PER_SIGN_OF_LIFE: u32 = 12;
 
 async fn commit_one(
     store: &dyn Store,

@@ -1,24 +1,40 @@
 //! Metadata: a trait of intentions, one transaction each, behind handles that bind the
 //! organization. Stores sealed bytes and MACs that it cannot open.
 
+mod change;
+mod coherence;
+#[cfg(test)]
+mod conformance;
+mod faulty;
 mod handle;
 mod mutation;
 mod row;
 mod rows;
+mod sqlite;
 mod store;
+#[cfg(test)]
+mod tests;
 
-pub use handle::{Catalog, CommitError, JobCatalog, Jobs, OrgCatalog, PlatformCatalog, doors};
+pub use change::{Change, ChangedRow};
+pub use coherence::{Class, Coherence, STALE_AFTER, Stamp};
+#[doc(hidden)]
+pub use faulty::{Calls, Fault, FaultyStore};
+pub use handle::{
+    Catalog, CommitError, JobCatalog, Jobs, NODE_ALIVE_SECONDS, OrgCatalog, POLL_INTERVAL,
+    PlatformCatalog, doors,
+};
 pub use mutation::{
     Accounting, Bound, CommitVersion, CompletedUpload, Conflict, Effect, Expect, Meter, Mutation,
     Rewrap, UsageDelta,
 };
 pub use row::{Authenticated, FieldSink, Row, RowTag, Unverified};
 pub use rows::{
-    AccountRow, AuditSegmentRow, BlobRow, Body, BucketRow, Content, CredentialRow, KeyState,
-    MembershipRow, NameKeyRow, OrgKeyRow, OrgState, OrganizationRow, PartRow, Role, Slice,
-    UploadRow, VersionRow, decode_slices, encode_slices,
+    AccountRow, AuditSegmentRow, BlobRow, Body, BucketRow, Content, CredentialRow, Destruction,
+    KeyState, MembershipRow, NameKeyRow, OrgKeyRow, OrgState, OrganizationRow, PartRow, Role,
+    Slice, UploadRow, VersionRow, decode_slices, encode_slices,
 };
+pub use sqlite::SqliteStore;
 pub use store::{
-    After, CatalogError, Change, ChangedRow, Found, ListEntry, ListQuery, Listed, NamesKey, Page,
-    Store, TagCursor, TaggedRow,
+    After, CatalogError, Found, ListEntry, ListQuery, Listed, NamesKey, Page, Store, TagCursor,
+    TaggedRow,
 };

@@ -66,17 +66,20 @@ pub enum Mutation {
         accounting: Accounting,
     },
     /// Appends a segment to an activity log; its number must be the next of its node's chain
-    /// ([`Conflict::Stale`]).
+    /// ([`Conflict::Stale`] with the number of the last, 0 also when there is none).
     AppendAudit(AuditSegmentRow),
     /// Adds to the usage of the organization.
     AddUsage(Vec<UsageDelta>),
+    /// Folds appended usage deltas of the organization into their sums.
+    FoldUsage,
 
-    // Below: only a platform or job handle takes these.
+    // Below: only a platform or job handle takes these; one that a permit opened answers
+    // [`Conflict::Missing`].
     /// Makes an organization with its first key and, for a personal one, its owner
     /// ([`Conflict::Exists`] when identifier or slug is taken).
     CreateOrganization {
         /// The organization.
-        organization: Authenticated<OrganizationRow>,
+        organization: Box<Authenticated<OrganizationRow>>,
         /// The first version of its key.
         key: Authenticated<OrgKeyRow>,
         /// The account that owns it and its membership. The membership stands under the new
@@ -87,7 +90,8 @@ pub enum Mutation {
     ReplaceOrganization(Authenticated<OrganizationRow>),
     /// Makes the first key of the platform itself ([`Conflict::Exists`]).
     CreatePlatformKey(Authenticated<OrgKeyRow>),
-    /// Adds the next version of the organization's key ([`Conflict::Exists`]).
+    /// Adds the next version of the organization's key ([`Conflict::Exists`] when its number is
+    /// or was in use, [`Conflict::Changed`] when it leaves a gap).
     AddKey(Authenticated<OrgKeyRow>),
     /// Replaces a wrapped key if its row still carries `old` ([`Conflict::Changed`]).
     ReplaceKey {
@@ -97,7 +101,8 @@ pub enum Mutation {
         new: Authenticated<OrgKeyRow>,
     },
     /// Deletes a closed version of the organization's key, once nothing names it
-    /// ([`Conflict::InUse`]; [`Conflict::Changed`] when it is open or not there).
+    /// ([`Conflict::InUse`]; [`Conflict::Changed`] when it is open or not there). The newest
+    /// version stays in use, so that no number is given twice.
     DeleteKey {
         /// Which version.
         version: u32,
@@ -132,8 +137,39 @@ pub enum Mutation {
     },
     /// Forgets claims whose blobs are gone from the store.
     ForgetClaims(Vec<BlobId>),
-    /// Folds appended usage deltas of the organization into their sums.
-    FoldUsage,
+}
+
+impl Mutation {
+    /// Whether a handle that a permit opened may apply it. What decides rights, keys and the end
+    /// of an organization is for the platform and for background jobs.
+    pub(super) fn is_open_to_permits(&self) -> bool {
+        match self {
+            Self::CreateBucket(_)
+            | Self::DeleteBucket { .. }
+            | Self::CommitVersion(_)
+            | Self::DeleteVersion { .. }
+            | Self::CreateUpload(_)
+            | Self::PutPart { .. }
+            | Self::AbortUpload { .. }
+            | Self::AppendAudit(_)
+            | Self::AddUsage(_)
+            | Self::FoldUsage => true,
+            Self::CreateOrganization { .. }
+            | Self::ReplaceOrganization(_)
+            | Self::CreatePlatformKey(_)
+            | Self::AddKey(_)
+            | Self::ReplaceKey { .. }
+            | Self::DeleteKey { .. }
+            | Self::CreateNameKey(_)
+            | Self::CreateCredential(_)
+            | Self::ReplaceCredential(_)
+            | Self::DestroyOrganization(_)
+            | Self::PurgeOrganization { .. }
+            | Self::Rewrap(_)
+            | Self::ClaimBlobs { .. }
+            | Self::ForgetClaims(_) => false,
+        }
+    }
 }
 
 /// What a version commit consists of. One transaction: preconditions, row, blobs, usage, garbage.

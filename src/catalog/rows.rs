@@ -32,8 +32,63 @@ pub struct OrganizationRow {
     pub state: OrgState,
     /// When it was made.
     pub created_ms: u64,
+    /// What is known of its keys once they are destroyed.
+    pub destruction: Option<Destruction>,
     /// Counts the changes of this row.
     pub sequence: u64,
+}
+
+/// What a certificate of destruction has to know about keys and data that are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Destruction {
+    /// When the keys were deleted.
+    pub at_ms: u64,
+    /// How many versions of the key there were.
+    pub key_versions: u32,
+    /// How many objects they sealed.
+    pub objects: u64,
+    /// How many bytes of plaintext, in objects and parts.
+    pub bytes: u64,
+    /// The root that wrapped the keys.
+    pub root: RootId,
+    /// The newest version of that root at the time: this one and those before may have wrapped
+    /// them.
+    pub root_version: u32,
+}
+
+impl Destruction {
+    /// As it is stored, and as the MAC covers it.
+    ///
+    /// ```text
+    ///  0:8 when   8:12 key versions   12:20 objects   20:28 bytes   28:44 root   44:48 its version
+    /// ```
+    pub fn encode(&self) -> [u8; 48] {
+        let mut bytes = [0; 48];
+        bytes[..8].copy_from_slice(&self.at_ms.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.key_versions.to_be_bytes());
+        bytes[12..20].copy_from_slice(&self.objects.to_be_bytes());
+        bytes[20..28].copy_from_slice(&self.bytes.to_be_bytes());
+        bytes[28..44].copy_from_slice(self.root.bytes());
+        bytes[44..].copy_from_slice(&self.root_version.to_be_bytes());
+        bytes
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote; `None` for anything of another length.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (at_ms, rest) = bytes.split_first_chunk()?;
+        let (key_versions, rest) = rest.split_first_chunk()?;
+        let (objects, rest) = rest.split_first_chunk()?;
+        let (stored, rest) = rest.split_first_chunk()?;
+        let (root, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            at_ms: u64::from_be_bytes(*at_ms),
+            key_versions: u32::from_be_bytes(*key_versions),
+            objects: u64::from_be_bytes(*objects),
+            bytes: u64::from_be_bytes(*stored),
+            root: RootId::from_bytes(*root),
+            root_version: u32::from_be_bytes(rest.try_into().ok()?),
+        })
+    }
 }
 
 impl Row for OrganizationRow {
@@ -49,6 +104,10 @@ impl Row for OrganizationRow {
         }
         fields.number(self.state as u64);
         fields.number(self.created_ms);
+        match &self.destruction {
+            Some(destruction) => fields.bytes(&destruction.encode()),
+            None => fields.null(),
+        }
         fields.number(self.sequence);
     }
 }

@@ -4,6 +4,8 @@ use names::{
     UploadId, VersionId,
 };
 
+use super::change::Change;
+use super::coherence::Coherence;
 use super::mutation::{Bound, Conflict, Effect, UsageDelta};
 use super::row::Unverified;
 use super::rows::{
@@ -192,6 +194,15 @@ pub trait Store: Send + Sync + 'static {
     async fn node_gone(&self, node: NodeId) -> Result<(), CatalogError>;
     /// Makes deleted rows vanish from pages and log; an error when a reader is in the way.
     async fn scrub(&self) -> Result<(), CatalogError>;
+    /// What tells caches of this process that rows changed.
+    fn coherence(&self) -> &Coherence;
+    /// Counts into [`coherence`](Self::coherence) what other processes changed since the last
+    /// call. Called every [`POLL_INTERVAL`](super::POLL_INTERVAL).
+    async fn poll(&self) -> Result<(), CatalogError>;
+    /// Returns when the catalog has stopped for good, and why. A commit has failed then in a way
+    /// that leaves open what is on the disk; the process has to end, and the next one reads what
+    /// there is.
+    async fn stopped(&self) -> CatalogError;
     /// Whether the catalog takes commits.
     async fn ready(&self) -> Result<(), CatalogError>;
 }
@@ -245,32 +256,6 @@ pub enum ListEntry<R> {
     CommonPrefix(String),
 }
 
-/// One change of rows that a cache may hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Its number.
-    pub seq: u64,
-    /// Whose rows.
-    pub org: OrgId,
-    /// When, by the database's clock, milliseconds since the epoch.
-    pub at_ms: u64,
-    /// The hash that chains it: SHA-256(the head before ‖ organization ‖ entries).
-    pub head: [u8; 32],
-    /// The rows.
-    pub entries: Vec<ChangedRow>,
-}
-
-/// A row before and after a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedRow {
-    /// Its table.
-    pub table: String,
-    /// The MAC before; nothing when the row is new.
-    pub old_mac: Option<[u8; 32]>,
-    /// The MAC now; nothing when the row was deleted.
-    pub new_mac: Option<[u8; 32]>,
-}
-
 /// Something that names a version of an organization's key, as it is stored.
 #[derive(Debug)]
 pub enum NamesKey {
@@ -307,8 +292,8 @@ pub enum NamesKey {
 pub struct TagCursor {
     /// Which table.
     pub(super) table: u8,
-    /// The last row seen in it.
-    pub(super) row: i64,
+    /// The first row of it that is still to come: its primary key after the organization.
+    pub(super) from: Vec<u8>,
 }
 
 /// A row with its MAC, for checking every one.

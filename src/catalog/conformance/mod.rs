@@ -1,0 +1,63 @@
+//! What every store must do. Each check uses an organization of its own, so that all of them can
+//! run against one store, one after the other.
+
+mod keys;
+mod listings;
+mod logs;
+mod objects;
+mod organizations;
+mod uploads;
+pub(super) mod world;
+
+use super::Store;
+
+/// Runs every check against a store that holds nothing.
+pub(super) async fn conforms(store: &dyn Store) {
+    store.ready().await.expect("a store that takes commits");
+    world::make_platform_key(store).await;
+
+    objects::buckets_are_made_found_and_deleted(store).await;
+    objects::organizations_do_not_meet(store).await;
+    objects::versions_are_read_as_they_were_committed(store).await;
+    objects::a_commit_replaces_the_null_version(store).await;
+    objects::expectations_are_judged_where_they_are_applied(store).await;
+    objects::one_of_many_creates_wins(store).await;
+    objects::a_conflict_leaves_its_neighbours_alone(store).await;
+    objects::a_number_too_large_for_sql_is_refused_alone(store).await;
+
+    listings::objects_are_listed_as_the_model_lists_them(store).await;
+    listings::uploads_are_listed_as_the_model_lists_them(store).await;
+    listings::common_prefixes_end_where_they_should(store).await;
+
+    uploads::uploads_and_parts_are_kept(store).await;
+    uploads::completing_keeps_what_the_version_names(store).await;
+    uploads::blobs_live_as_long_as_something_names_them(store).await;
+    uploads::a_bucket_that_goes_takes_its_uploads_with_it(store).await;
+    uploads::claims_and_commits_exclude_each_other(store).await;
+    uploads::garbage_is_claimed_oldest_first(store).await;
+
+    organizations::organizations_are_made_with_their_key(store).await;
+    organizations::organizations_are_replaced_in_sequence(store).await;
+    organizations::organizations_are_paged(store).await;
+    organizations::access_keys_are_found_by_their_lookup(store).await;
+    organizations::nothing_works_after_destruction(store).await;
+
+    keys::keys_are_added_closed_and_deleted(store).await;
+    keys::wrapped_keys_are_found_by_their_root(store).await;
+    keys::a_name_key_is_made_once(store).await;
+    keys::a_closed_key_takes_no_writes(store).await;
+    keys::a_key_goes_when_nothing_names_it(store).await;
+    keys::a_rewrap_changes_nothing_else(store).await;
+
+    logs::segments_are_appended_in_order(store).await;
+    logs::usage_adds_up_before_and_after_it_is_folded(store).await;
+    logs::changes_are_chained(store).await;
+    logs::caches_hear_of_changes(store).await;
+    logs::every_row_with_a_tag_is_walked(store).await;
+    logs::one_node_holds_a_lease(store).await;
+    logs::nodes_say_what_they_have_seen(store).await;
+
+    keys::the_platforms_key_is_rotated(store).await;
+    store.scrub().await.expect("a scrub");
+    store.ready().await.expect("a store that takes commits");
+}

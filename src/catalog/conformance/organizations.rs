@@ -1,0 +1,311 @@
+//! Organizations, accounts, memberships, access keys, and what is left when one is destroyed.
+
+use names::{BlobId, OrgId, PrincipalId};
+
+use super::world::{World, assert_row, commit, commit_version, tagged};
+use crate::catalog::{
+    Conflict, CredentialRow, Effect, KeyState, Mutation, OrgState, OrganizationRow, Store,
+};
+
+pub(in crate::catalog) async fn organizations_are_made_with_their_key(store: &dyn Store) {
+    let world = World::empty(store, 401);
+    assert!(store.organization(world.org).await.expect("read").is_none());
+    let (account, membership) = world.owner();
+    let owner = (tagged(account, 1), tagged(membership, 1));
+    assert_eq!(world.create(Some(owner.clone())).await, Ok(Effect::Done));
+    assert_eq!(world.create(None).await, Err(Conflict::Exists));
+
+    let row = tagged(world.organization_row(OrgState::Active, 1), 1);
+    let found = store.organization(world.org).await.expect("read");
+    assert_row(found.as_slice(), std::slice::from_ref(&row));
+    let found = store
+        .organization_by_slug(&world.slug())
+        .await
+        .expect("read");
+    assert_row(found.as_slice(), std::slice::from_ref(&row));
+    let keys = store.org_keys(world.org).await.expect("keys");
+    assert_row(&keys, &[tagged(world.key_row(1, KeyState::Open, 1), 1)]);
+    let found = store.account(owner.0.row().account).await.expect("read");
+    assert_row(found.as_slice(), std::slice::from_ref(&owner.0));
+    assert_row(
+        &store.memberships(world.org).await.expect("read"),
+        &[owner.1],
+    );
+
+    // A slug that is taken, an account that is there, a membership of another organization or
+    // under another key.
+    let other = World::empty(store, 402);
+    let mut taken = other.organization_row(OrgState::Active, 1);
+    taken.slug = Some(world.slug());
+    let create = |organization, owner| Mutation::CreateOrganization {
+        organization: Box::new(tagged(organization, 1)),
+        key: tagged(other.key_row(1, KeyState::Open, 1), 1),
+        owner,
+    };
+    assert_eq!(
+        other.commit(create(taken, None)).await,
+        Err(Conflict::Exists)
+    );
+    let fresh = || other.organization_row(OrgState::Active, 1);
+    let (mut account, mut membership) = other.owner();
+    account.account = owner.0.row().account;
+    membership.account = account.account;
+    let known = (tagged(account, 1), tagged(membership.clone(), 1));
+    assert_eq!(
+        other.commit(create(fresh(), Some(known))).await,
+        Err(Conflict::Exists)
+    );
+    let (account, good) = other.owner();
+    let mut foreign = good.clone();
+    foreign.org = world.org;
+    for membership in [foreign, membership] {
+        let owner = (tagged(account.clone(), 1), tagged(membership, 1));
+        assert_eq!(
+            other.commit(create(fresh(), Some(owner))).await,
+            Err(Conflict::Missing)
+        );
+    }
+    let under_another = (tagged(account, 1), tagged(good, 2));
+    assert_eq!(
+        other.commit(create(fresh(), Some(under_another))).await,
+        Err(Conflict::KeyClosed { version: 2 })
+    );
+    assert!(store.organization(other.org).await.expect("read").is_none());
+    assert_eq!(store.org_keys(other.org).await.expect("keys").len(), 0);
+
+    let platform = Mutation::CreateOrganization {
+        organization: Box::new(tagged(fresh(), 1)),
+        key: tagged(other.key_row(1, KeyState::Open, 1), 1),
+        owner: None,
+    };
+    assert_eq!(
+        commit(store, OrgId::PLATFORM, platform).await,
+        Err(Conflict::Missing)
+    );
+}
+
+pub(in crate::catalog) async fn organizations_are_replaced_in_sequence(store: &dyn Store) {
+    let world = World::new(store, 411).await;
+    let replace = |state, sequence| {
+        let row = world.organization_row(state, sequence);
+        Mutation::ReplaceOrganization(tagged(row, 1))
+    };
+    for wrong in [0, 1, 3, u64::MAX] {
+        let conflict = world.commit(replace(OrgState::Suspended, wrong)).await;
+        assert_eq!(conflict, Err(Conflict::Changed));
+    }
+    world.done(replace(OrgState::Suspended, 2)).await;
+    let row = tagged(world.organization_row(OrgState::Suspended, 2), 1);
+    let found = store.organization(world.org).await.expect("read");
+    assert_row(found.as_slice(), &[row]);
+
+    let other = World::new(store, 412).await;
+    let mut taken = world.organization_row(OrgState::Active, 3);
+    taken.slug = Some(other.slug());
+    let taken = Mutation::ReplaceOrganization(tagged(taken, 1));
+    assert_eq!(world.commit(taken).await, Err(Conflict::Exists));
+    let absent = World::empty(store, 413);
+    let nothing = absent.organization_row(OrgState::Active, 2);
+    let nothing = Mutation::ReplaceOrganization(tagged(nothing, 1));
+    assert_eq!(absent.commit(nothing).await, Err(Conflict::Missing));
+}
+
+pub(in crate::catalog) async fn organizations_are_paged(store: &dyn Store) {
+    for seed in 421..426 {
+        World::new(store, seed).await;
+    }
+    let all = store.organizations(None, 10_000).await.expect("a page");
+    let ids: Vec<OrgId> = all.iter().map(|row| row.unverified().org).collect();
+    assert!(ids.len() >= 5 && ids.is_sorted() && !ids.contains(&OrgId::PLATFORM));
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.organizations(after, 2).await.expect("a page");
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { break };
+        after = Some(last.unverified().org);
+        paged.extend(page.iter().map(|row| row.unverified().org));
+    }
+    assert_eq!(paged, ids);
+}
+
+pub(in crate::catalog) async fn access_keys_are_found_by_their_lookup(store: &dyn Store) {
+    let world = World::new(store, 431).await;
+    let mut rows: Vec<_> = (0..5).map(|_| tagged(world.credential_row(1), 1)).collect();
+    rows.sort_by_key(|row| row.row().lookup);
+    for row in &rows {
+        world.done(Mutation::CreateCredential(row.clone())).await;
+        let again = Mutation::CreateCredential(row.clone());
+        assert_eq!(world.commit(again).await, Err(Conflict::Exists));
+    }
+    let found = store.credential(&rows[2].row().lookup).await.expect("read");
+    assert_row(found.as_slice(), &rows[2..3]);
+    assert!(store.credential(&[1; 32]).await.expect("read").is_none());
+    let page = |after: Option<usize>, max| {
+        let after = after.map(|at: usize| rows[at].row().lookup);
+        let store = &store;
+        async move {
+            store
+                .credentials(world.org, after, max)
+                .await
+                .expect("a page")
+        }
+    };
+    assert_row(&page(None, 100).await, &rows);
+    assert_row(&page(None, 2).await, &rows[..2]);
+    assert_row(&page(Some(1), 2).await, &rows[2..4]);
+    assert_row(&page(Some(4), 2).await, &[]);
+
+    let change = |change: &dyn Fn(&mut CredentialRow)| {
+        let mut row = rows[0].row().clone();
+        change(&mut row);
+        Mutation::ReplaceCredential(tagged(row, 1))
+    };
+    let stale = change(&|row| row.revoked_ms = Some(5));
+    assert_eq!(world.commit(stale).await, Err(Conflict::Changed));
+    let revoke = change(&|row| (row.sequence, row.revoked_ms) = (2, Some(5)));
+    assert_eq!(world.commit(revoke).await, Ok(Effect::Done));
+    let revoked = store.credential(&rows[0].row().lookup).await.expect("read");
+    let revoked = revoked.expect("the key").into_checked();
+    assert_eq!((revoked.sequence, revoked.revoked_ms), (2, Some(5)));
+    let revive = change(&|row| row.sequence = 3);
+    assert_eq!(world.commit(revive).await, Err(Conflict::Changed));
+    let absent = change(&|row| (row.sequence, row.lookup) = (2, [2; 32]));
+    assert_eq!(world.commit(absent).await, Err(Conflict::Missing));
+
+    // Another organization can neither take the lookup nor the key.
+    let other = World::new(store, 432).await;
+    let steal = |sequence| {
+        let mut row = rows[1].row().clone();
+        (row.org, row.sequence) = (other.org, sequence);
+        row.principal = PrincipalId::from_bytes([1; 16]);
+        tagged(row, 1)
+    };
+    assert_eq!(
+        other.commit(Mutation::CreateCredential(steal(1))).await,
+        Err(Conflict::Exists)
+    );
+    assert_eq!(
+        other.commit(Mutation::ReplaceCredential(steal(2))).await,
+        Err(Conflict::Missing)
+    );
+    let theirs = Mutation::ReplaceCredential(rows[1].clone());
+    assert_eq!(other.commit(theirs).await, Err(Conflict::Missing));
+    let nobody = World::empty(store, 433);
+    let row = tagged(nobody.credential_row(1), 1);
+    assert_eq!(
+        nobody.commit(Mutation::CreateCredential(row)).await,
+        Err(Conflict::Missing)
+    );
+}
+
+pub(in crate::catalog) async fn nothing_works_after_destruction(store: &dyn Store) {
+    let world = World::empty(store, 441);
+    let (account, membership) = world.owner();
+    let owner = (tagged(account.clone(), 1), tagged(membership, 1));
+    world.create(Some(owner)).await.expect("no conflict");
+    let credential = tagged(world.credential_row(1), 1);
+    world
+        .done(Mutation::CreateCredential(credential.clone()))
+        .await;
+    world
+        .done(Mutation::CreateNameKey(world.name_key_row(1)))
+        .await;
+    let blobs: Vec<BlobId> = (0..3).map(|_| world.blob()).collect();
+    let bucket = world.bucket("docs").await;
+    for (n, blob) in blobs[..2].iter().enumerate() {
+        let key = format!("key-{n}");
+        let commit = world.put(bucket, &key, 1, world.in_blobs(&[*blob]), &[*blob]);
+        world.done(commit_version(commit)).await;
+    }
+    let upload = world.upload(bucket, "upload").await;
+    world.part((bucket, "upload"), upload, 1, &blobs[2..]).await;
+    let node = world.node();
+    world
+        .done(Mutation::AppendAudit(world.segment(node, 0)))
+        .await;
+
+    let purge = |rows_max| Mutation::PurgeOrganization { rows_max };
+    assert_eq!(world.commit(purge(10)).await, Err(Conflict::Changed));
+    let destroy = |state, sequence| {
+        let row = world.organization_row(state, sequence);
+        Mutation::DestroyOrganization(tagged(row, 1))
+    };
+    for wrong in [
+        destroy(OrgState::Destroyed, 3),
+        destroy(OrgState::Sealed, 2),
+    ] {
+        assert_eq!(world.commit(wrong).await, Err(Conflict::Changed));
+    }
+    assert_eq!(store.org_keys(world.org).await.expect("keys").len(), 1);
+    world.done(destroy(OrgState::Destroyed, 2)).await;
+
+    assert_eq!(store.org_keys(world.org).await.expect("keys").len(), 0);
+    assert_eq!(
+        store.memberships(world.org).await.expect("members").len(),
+        0
+    );
+    assert!(store.name_key(world.org).await.expect("read").is_none());
+    let lookup = &credential.row().lookup;
+    assert!(store.credential(lookup).await.expect("read").is_none());
+    assert!(
+        store
+            .organization_by_slug(&world.slug())
+            .await
+            .expect("read")
+            .is_none()
+    );
+    assert!(
+        store
+            .account(account.account)
+            .await
+            .expect("read")
+            .is_some()
+    );
+
+    let closed = Err(Conflict::KeyClosed { version: 1 });
+    let write = world.put(bucket, "late", 1, world.inline(192), &[]);
+    assert_eq!(world.commit(commit_version(write)).await, closed);
+    let row = tagged(world.bucket_row("more"), 1);
+    assert_eq!(world.commit(Mutation::CreateBucket(row)).await, closed);
+    let segment = Mutation::AppendAudit(world.segment(node, 1));
+    assert_eq!(world.commit(segment).await, closed);
+    let missing = Err(Conflict::Missing);
+    let row = tagged(world.credential_row(1), 1);
+    assert_eq!(world.commit(Mutation::CreateCredential(row)).await, missing);
+    let key = tagged(world.key_row(2, KeyState::Open, 1), 1);
+    assert_eq!(world.commit(Mutation::AddKey(key)).await, missing);
+    let revived = tagged(world.organization_row(OrgState::Active, 3), 1);
+    assert_eq!(
+        world.commit(Mutation::ReplaceOrganization(revived)).await,
+        Err(Conflict::Changed)
+    );
+    assert_eq!(world.create(None).await, Err(Conflict::Exists));
+
+    let mut rounds = 0;
+    while world.done(purge(2)).await == (Effect::Purged { more: true }) {
+        rounds += 1;
+    }
+    // A part, an upload, two versions, a bucket and a segment.
+    assert_eq!(rounds, 2);
+    let purged = Effect::Purged { more: false };
+    assert_eq!(world.done(purge(2)).await, purged);
+    assert_eq!(world.stored().await, (0, 0));
+    assert!(
+        store
+            .buckets(world.org, "", None, 10)
+            .await
+            .expect("read")
+            .is_empty()
+    );
+    assert_eq!(store.audit_chains(world.org).await.expect("chains"), []);
+    let mut claimed = world.claim(i64::MAX as u64, &[], 10).await;
+    claimed.sort();
+    let mut expected = blobs;
+    expected.sort();
+    assert_eq!(claimed, expected);
+    let left: Vec<OrganizationRow> = (store.organization(world.org).await.expect("read"))
+        .map(|row| row.into_checked())
+        .into_iter()
+        .collect();
+    assert_eq!(left, [world.organization_row(OrgState::Destroyed, 2)]);
+}

@@ -1,0 +1,83 @@
+use names::OrgId;
+use rusqlite::params;
+
+use super::super::batch::Batch;
+use super::super::columns::meter;
+use super::super::error::Applied;
+use super::super::query::{int, unsigned};
+use crate::catalog::{AuditSegmentRow, Conflict, Effect, UsageDelta};
+
+pub(super) fn append_audit(
+    batch: &mut Batch<'_>,
+    org: OrgId,
+    segment: &AuditSegmentRow,
+) -> Applied<Effect> {
+    batch.same_org(org, segment.org)?;
+    batch.key_open(org, segment.key_version)?;
+    let last: Option<u64> = batch.one(
+        "SELECT number FROM audit_segments WHERE org_id = ?1 AND node_id = ?2
+         ORDER BY number DESC LIMIT 1",
+        params![org.bytes(), segment.node.bytes()],
+        |row| unsigned(row, 0),
+    )?;
+    if segment.number != last.map_or(0, |last| last + 1) {
+        let current = last.unwrap_or(0);
+        return Err(Conflict::Stale { current }.into());
+    }
+    batch.execute(
+        "INSERT INTO audit_segments (org_id, node_id, number, first_ms, last_ms, sealed,
+                                     key_version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            org.bytes(),
+            segment.node.bytes(),
+            int(segment.number)?,
+            int(segment.first_ms)?,
+            int(segment.last_ms)?,
+            segment.sealed,
+            segment.key_version,
+        ],
+    )?;
+    Ok(Effect::Done)
+}
+
+pub(super) fn add_usage(
+    batch: &mut Batch<'_>,
+    org: OrgId,
+    deltas: &[UsageDelta],
+) -> Applied<Effect> {
+    for delta in deltas {
+        batch.count(org, *delta);
+    }
+    Ok(Effect::Done)
+}
+
+/// Folds what earlier transactions appended; what this one appends waits for the next time.
+pub(super) fn fold_usage(batch: &mut Batch<'_>, org: OrgId) -> Applied<Effect> {
+    let sums = batch.all(
+        "SELECT hour_ms, meter, SUM(amount) FROM usage_deltas WHERE org_id = ?1
+         GROUP BY hour_ms, meter",
+        params![org.bytes()],
+        |row| Ok((unsigned(row, 0)?, meter(row, 1)?, row.get::<_, i64>(2)?)),
+    )?;
+    for (hour_ms, meter, amount) in sums {
+        let hour_ms = int(hour_ms)?;
+        let stands = batch.execute(
+            "UPDATE usage_totals SET amount = amount + ?4
+             WHERE org_id = ?1 AND hour_ms = ?2 AND meter = ?3",
+            params![org.bytes(), hour_ms, meter as u8, amount],
+        )?;
+        if stands == 0 {
+            batch.execute(
+                "INSERT INTO usage_totals (org_id, hour_ms, meter, amount)
+                 VALUES (?1, ?2, ?3, ?4)",
+                params![org.bytes(), hour_ms, meter as u8, amount],
+            )?;
+        }
+    }
+    batch.execute(
+        "DELETE FROM usage_deltas WHERE org_id = ?1",
+        params![org.bytes()],
+    )?;
+    Ok(Effect::Done)
+}

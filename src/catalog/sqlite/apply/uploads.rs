@@ -1,0 +1,205 @@
+use names::{BucketId, ObjectKey, OrgId, PartNumber, UploadId};
+use rusqlite::params;
+
+use super::super::batch::Batch;
+use super::super::columns::{part_columns, tag, unverified, upload_columns};
+use super::super::error::Applied;
+use super::super::query::int;
+use super::references::{self, References};
+use crate::catalog::{
+    Accounting, Authenticated, BlobRow, Conflict, Effect, Meter, PartRow, RowTag, Unverified,
+    UploadRow, UsageDelta, encode_slices,
+};
+
+pub(super) fn create(
+    batch: &mut Batch<'_>,
+    org: OrgId,
+    upload: &Authenticated<UploadRow>,
+) -> Applied<Effect> {
+    let (row, tag) = (upload.row(), upload.tag());
+    batch.same_org(org, row.org)?;
+    batch.bucket_exists(org, row.bucket)?;
+    batch.sealed_key_open(org, tag, &row.metadata)?;
+    if find(batch, org, row.bucket, &row.key, row.upload)?.is_some() {
+        return Err(Conflict::Exists.into());
+    }
+    batch.changed::<UploadRow>(org, None, Some(tag));
+    batch.execute(
+        "INSERT INTO uploads (org_id, bucket_id, key, upload_id, principal_id, initiated_ms,
+                              metadata, key_version, mac)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            org.bytes(),
+            row.bucket.bytes(),
+            row.key.as_bytes(),
+            row.upload.bytes(),
+            row.principal.bytes(),
+            int(row.initiated_ms)?,
+            row.metadata,
+            tag.key_version,
+            tag.mac,
+        ],
+    )?;
+    Ok(Effect::Done)
+}
+
+pub(super) fn put_part(
+    batch: &mut Batch<'_>,
+    org: OrgId,
+    (bucket, key): (BucketId, &ObjectKey),
+    part: &Authenticated<PartRow>,
+    new_blobs: &[BlobRow],
+    accounting: &Accounting,
+) -> Applied<Effect> {
+    let (row, tag) = (part.row(), part.tag());
+    batch.same_org(org, row.org)?;
+    if find(batch, org, bucket, key, row.upload)?.is_none() {
+        return Err(Conflict::Missing.into());
+    }
+    batch.sealed_key_open(org, tag, &row.metadata)?;
+    references::judge(batch, org, &row.slices, new_blobs)?;
+    let replaced: Option<Unverified<PartRow>> = batch.one(
+        concat!(
+            "SELECT ",
+            part_columns!(),
+            " FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2 AND part = ?3"
+        ),
+        params![org.bytes(), row.upload.bytes(), row.part.value()],
+        unverified,
+    )?;
+
+    let mut references = References::default();
+    references.add(&row.slices);
+    if let Some(replaced) = &replaced {
+        references.drop(&replaced.unverified().slices);
+        count(batch, org, replaced.unverified().size, -1, accounting);
+        batch.execute(
+            "DELETE FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2 AND part = ?3",
+            params![org.bytes(), row.upload.bytes(), row.part.value()],
+        )?;
+    }
+    let before = replaced.as_ref().map(Unverified::tag);
+    batch.changed::<PartRow>(org, before, Some(tag));
+    batch.execute(
+        "INSERT INTO upload_parts (org_id, upload_id, part, size, modified_ms, metadata, slices,
+                                   key_version, mac)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            org.bytes(),
+            row.upload.bytes(),
+            row.part.value(),
+            int(row.size)?,
+            int(row.modified_ms)?,
+            row.metadata,
+            encode_slices(&row.slices),
+            tag.key_version,
+            tag.mac,
+        ],
+    )?;
+    count(batch, org, row.size, 1, accounting);
+    references.apply(batch, org, new_blobs, accounting.trash_not_before_ms)?;
+    Ok(Effect::Done)
+}
+
+pub(super) fn abort(
+    batch: &mut Batch<'_>,
+    org: OrgId,
+    bucket: BucketId,
+    key: &ObjectKey,
+    upload: UploadId,
+    accounting: &Accounting,
+) -> Applied<Effect> {
+    let upload = find(batch, org, bucket, key, upload)?.ok_or(Conflict::Missing)?;
+    let mut references = References::default();
+    remove(batch, org, &upload, accounting, &mut references)?;
+    references.apply(batch, org, &[], accounting.trash_not_before_ms)?;
+    Ok(Effect::Done)
+}
+
+/// Deletes an upload and its parts, and no longer counts these as naming their blobs.
+pub(super) fn remove(
+    batch: &mut Batch<'_>,
+    org: OrgId,
+    upload: &Unverified<UploadRow>,
+    accounting: &Accounting,
+    references: &mut References,
+) -> rusqlite::Result<()> {
+    let row = upload.unverified();
+    let parts: Vec<Unverified<PartRow>> = batch.all(
+        concat!(
+            "SELECT ",
+            part_columns!(),
+            " FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2"
+        ),
+        params![org.bytes(), row.upload.bytes()],
+        unverified,
+    )?;
+    for part in &parts {
+        references.drop(&part.unverified().slices);
+        count(batch, org, part.unverified().size, -1, accounting);
+        batch.changed::<PartRow>(org, Some(part.tag()), None);
+    }
+    batch.execute(
+        "DELETE FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2",
+        params![org.bytes(), row.upload.bytes()],
+    )?;
+    batch.changed::<UploadRow>(org, Some(upload.tag()), None);
+    batch.execute(
+        "DELETE FROM uploads
+         WHERE org_id = ?1 AND bucket_id = ?2 AND key = ?3 AND upload_id = ?4",
+        params![
+            org.bytes(),
+            row.bucket.bytes(),
+            row.key.as_bytes(),
+            row.upload.bytes(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The tag of a part that stands.
+pub(super) fn part_tag(
+    batch: &Batch<'_>,
+    org: OrgId,
+    upload: UploadId,
+    part: PartNumber,
+) -> rusqlite::Result<Option<RowTag>> {
+    batch.one(
+        "SELECT key_version, mac FROM upload_parts
+         WHERE org_id = ?1 AND upload_id = ?2 AND part = ?3",
+        params![org.bytes(), upload.bytes(), part.value()],
+        |row| tag(row, 0),
+    )
+}
+
+/// An upload in progress.
+pub(super) fn find(
+    batch: &Batch<'_>,
+    org: OrgId,
+    bucket: BucketId,
+    key: &ObjectKey,
+    upload: UploadId,
+) -> rusqlite::Result<Option<Unverified<UploadRow>>> {
+    batch.one(
+        concat!(
+            "SELECT ",
+            upload_columns!(),
+            " FROM uploads
+              WHERE org_id = ?1 AND bucket_id = ?2 AND key = ?3 AND upload_id = ?4"
+        ),
+        params![org.bytes(), bucket.bytes(), key.as_bytes(), upload.bytes()],
+        unverified,
+    )
+}
+
+fn count(batch: &mut Batch<'_>, org: OrgId, size: u64, sign: i64, accounting: &Accounting) {
+    let bytes = i64::try_from(size).unwrap_or(i64::MAX);
+    batch.count(
+        org,
+        UsageDelta {
+            hour_ms: accounting.hour_ms,
+            meter: Meter::StoredBytes,
+            amount: bytes * sign,
+        },
+    );
+}
