@@ -72,8 +72,12 @@ actions! {
     ListParts = "s3:ListMultipartUploadParts", Read, OfObject;
     /// Appends to the organization's activity log.
     AppendActivity = "bulkhead:AppendActivity", Record, InOrganization;
+    /// Reads and verifies the organization's activity log.
+    ReadActivity = "bulkhead:ReadActivity", Read, InOrganization;
     /// Adds to the organization's usage.
     RecordUsage = "bulkhead:RecordUsage", Record, InOrganization;
+    /// Reads what the organization used.
+    ReadUsage = "bulkhead:ReadUsage", Read, InOrganization;
 }
 
 mod sealed {

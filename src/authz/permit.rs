@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId};
 
-use super::action::{Access, Action, AppendActivity, RecordUsage};
+use super::action::{Access, Action, AppendActivity, ReadActivity, ReadUsage, RecordUsage};
 use super::caller::{Caller, Operator, Scope, Standing};
 use super::resource::{InBucket, InOrganization, OfObject, UnderPrefix};
 
@@ -68,11 +68,17 @@ pub fn record_activity(caller: &Caller) -> Permit<AppendActivity> {
 
 /// Lets the activity log of `org` record what the operator did to it.
 pub fn record_activity_as_operator(_: &Operator, org: OrgId) -> Permit<AppendActivity> {
-    Permit::new(
-        org,
-        PrincipalId::from_bytes(*OrgId::PLATFORM.bytes()),
-        InOrganization,
-    )
+    Permit::new(org, OPERATOR, InOrganization)
+}
+
+/// Lets the operator verify and export the activity log of `org`.
+pub fn read_activity_as_operator(_: &Operator, org: OrgId) -> Permit<ReadActivity> {
+    Permit::new(org, OPERATOR, InOrganization)
+}
+
+/// Lets the operator see what `org` used: totals, never content.
+pub fn read_usage_as_operator(_: &Operator, org: OrgId) -> Permit<ReadUsage> {
+    Permit::new(org, OPERATOR, InOrganization)
 }
 
 /// Lets metering count what `caller` used.
@@ -151,3 +157,6 @@ impl<A: Action<Resource = UnderPrefix>> Permit<A> {
         &self.resource.prefix
     }
 }
+
+/// Whom a permit names that the operator holds: no principal of any organization.
+const OPERATOR: PrincipalId = PrincipalId::from_bytes(*OrgId::PLATFORM.bytes());
