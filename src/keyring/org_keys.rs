@@ -1,21 +1,25 @@
-use envelope::{EtagPlace, Kek, Place, RecordPlace, RowMac};
-use names::{BucketId, OrgId, VersionId};
+use envelope::{
+    ChunkSize, EtagPlace, Expected, Header, Kek, NewBlob, Opened, Place, RecordPlace, RowMac,
+    Sealer, Whole, new_blob_id,
+};
+use names::{BlobId, BucketId, OrgId, VersionId};
 use zeroize::Zeroizing;
 
 use super::random::Chance;
-use crate::catalog::{Authenticated, FieldSink, Row, RowTag, Unverified};
+use crate::catalog::{Authenticated, FieldSink, KeyState, Row, RowTag, Unverified};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 
 /// The keys of one organization that are not destroyed, opened: seals and opens its small records,
 /// and puts MACs on its rows and checks them.
 ///
-/// Everything new is made under the newest version; what is old names its own, and no other is
-/// ever tried on it.
+/// Everything new is made under the newest open version; what is old names its own, and no other
+/// is ever tried on it.
 pub struct OrgKeys {
     org: OrgId,
-    /// Ascending and never empty.
-    versions: Vec<Kek>,
+    newest: Kek,
+    /// Those that only open: closed by a rotation, or not the newest.
+    others: Vec<Kek>,
     clock: Clock,
     entropy: Entropy,
 }
@@ -46,25 +50,38 @@ pub enum RowRefused {
         /// The version.
         version: u32,
     },
+    /// It was opened, and does not hold what this program writes.
+    #[error("a record of {table} does not decode")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+    },
     /// Its MAC, or what is sealed in it, is not what was written.
     #[error("{0}")]
     Envelope(#[from] envelope::Error),
 }
 
 impl OrgKeys {
-    /// Takes the opened versions of an organization's key; `None` without one, or when one is
-    /// another organization's.
+    /// Takes the opened versions of an organization's key; `None` when none takes writes, or when
+    /// one is another organization's.
     pub(super) fn new(
         org: OrgId,
-        mut versions: Vec<Kek>,
+        mut versions: Vec<(Kek, KeyState)>,
         clock: Clock,
         entropy: Entropy,
     ) -> Option<Self> {
-        versions.sort_by_key(Kek::version);
-        let ours = versions.iter().all(|kek| kek.org_id() == *org.bytes());
-        (ours && !versions.is_empty()).then_some(Self {
+        if versions.iter().any(|(kek, _)| kek.org_id() != *org.bytes()) {
+            return None;
+        }
+        versions.sort_by_key(|(kek, _)| kek.version());
+        let newest = versions
+            .iter()
+            .rposition(|(_, state)| *state == KeyState::Open)?;
+        let (newest, _) = versions.remove(newest);
+        Some(Self {
             org,
-            versions,
+            newest,
+            others: versions.into_iter().map(|(kek, _)| kek).collect(),
             clock,
             entropy,
         })
@@ -77,12 +94,17 @@ impl OrgKeys {
 
     /// The version under which everything new is made.
     pub fn newest_version(&self) -> u32 {
-        self.newest().version()
+        self.newest.version()
+    }
+
+    /// Whether a version is among them.
+    pub fn holds(&self, version: u32) -> bool {
+        self.version(version).is_ok()
     }
 
     /// Puts a MAC on a row.
     pub fn authenticate<R: Row>(&self, row: R) -> Result<Authenticated<R>, RowRefused> {
-        let kek = self.newest();
+        let kek = &self.newest;
         let tag = RowTag {
             key_version: kek.version(),
             mac: self.row_mac(kek, &row)?.finish(),
@@ -98,10 +120,25 @@ impl OrgKeys {
         Ok(claimed.into_checked())
     }
 
+    /// Puts a MAC on a text that no table holds. `kind` takes the place of the table's name and is
+    /// none.
+    pub fn authenticate_text(&self, kind: &str, text: &[u8]) -> RowTag {
+        RowTag {
+            key_version: self.newest.version(),
+            mac: self.newest.row_mac(kind).bytes(text).finish(),
+        }
+    }
+
+    /// Checks the MAC of such a text, in constant time.
+    pub fn verify_text(&self, kind: &str, text: &[u8], tag: RowTag) -> Result<(), RowRefused> {
+        let kek = self.version(tag.key_version)?;
+        Ok(kek.row_mac(kind).bytes(text).verify(&tag.mac)?)
+    }
+
     /// Seals the columns of a row.
     pub fn seal_record(&self, record: Record<'_>, bytes: &[u8]) -> Result<Vec<u8>, RowRefused> {
         Ok(envelope::seal_record(
-            self.newest(),
+            &self.newest,
             &record.place(),
             self.clock.now_ms(),
             bytes,
@@ -124,7 +161,7 @@ impl OrgKeys {
         let old = self.version(key_version(sealed)?)?;
         Ok(envelope::rewrap_record(
             old,
-            self.newest(),
+            &self.newest,
             &self.placed(record),
             sealed,
             &Chance(&self.entropy),
@@ -138,7 +175,7 @@ impl OrgKeys {
         version: VersionId,
         etag: &[u8; 16],
     ) -> Result<[u8; 32], RowRefused> {
-        Ok(self.newest().seal_etag(&place(bucket, version), etag)?)
+        Ok(self.newest.seal_etag(&place(bucket, version), etag)?)
     }
 
     /// Opens the ETag of a version whose row names `key_version`.
@@ -153,13 +190,110 @@ impl OrgKeys {
         Ok(kek.open_etag(&place(bucket, version), sealed)?)
     }
 
-    fn newest(&self) -> &Kek {
-        self.versions.last().expect("an organization has a key")
+    /// Begins a body in the blob store: its fresh name, and what seals it under the newest key.
+    pub fn sealer(&self, place: Place<'_>) -> Result<(BlobId, Sealer), RowRefused> {
+        let chance = Chance(&self.entropy);
+        let blob = self.new_blob(place, &chance)?;
+        let sealer = Sealer::new(&self.newest, &blob, &chance)?;
+        Ok((BlobId::from_bytes(blob.blob_id), sealer))
+    }
+
+    /// Seals a small body that is kept in a row, with its footer map, under the newest key.
+    pub fn seal_whole(
+        &self,
+        place: Place<'_>,
+        plaintext: &[u8],
+        footer: &[u8],
+    ) -> Result<Vec<u8>, RowRefused> {
+        let chance = Chance(&self.entropy);
+        let blob = self.new_blob(place, &chance)?;
+        let sealed = envelope::seal_whole(&self.newest, &blob, plaintext, footer, &chance)?;
+        Ok(sealed)
+    }
+
+    /// Opens a small body that is kept in a row. The row names no blob id for it; `commitment`,
+    /// which its MAC covers, binds the body to it.
+    pub fn open_whole(
+        &self,
+        place: Place<'_>,
+        commitment: &[u8; 32],
+        sealed: &[u8],
+    ) -> Result<Whole, RowRefused> {
+        let header = header(sealed)?;
+        let expected = self.expected(place, header.blob_id(), commitment);
+        let kek = self.version(header.kek_version())?;
+        Ok(envelope::open_whole(kek, &expected, None, sealed)?)
+    }
+
+    /// Verifies the header of a body in the blob store against what its row says; only then is
+    /// there a key for its chunks.
+    pub fn open_blob(
+        &self,
+        place: Place<'_>,
+        blob: BlobId,
+        commitment: &[u8; 32],
+        header: &[u8],
+    ) -> Result<Opened, RowRefused> {
+        let header = Header::parse(header)?;
+        let expected = self.expected(place, *blob.bytes(), commitment);
+        let kek = self.version(header.kek_version())?;
+        Ok(header.open(kek, &expected, None)?)
+    }
+
+    /// Wraps the header of a body under the newest version; its chunks stay as they are.
+    pub fn rewrap_header(&self, place: Place<'_>, old: &[u8]) -> Result<Header, RowRefused> {
+        self.take_over_header(self, place, old)
+    }
+
+    /// Wraps the header of a body that was begun with `before`, an earlier state of these keys,
+    /// under the newest version. The version that it names may have been deleted since: nothing
+    /// that is stored named it yet.
+    pub fn take_over_header(
+        &self,
+        before: &Self,
+        place: Place<'_>,
+        old: &[u8],
+    ) -> Result<Header, RowRefused> {
+        let old = Header::parse(old)?;
+        let commitment = old.commitment();
+        let expected = self.expected(place, old.blob_id(), &commitment);
+        let kek = before.version(old.kek_version())?;
+        Ok(old.rewrap(kek, &self.newest, &expected, &Chance(&self.entropy))?)
+    }
+
+    fn new_blob<'a>(
+        &self,
+        place: Place<'a>,
+        chance: &Chance<'_>,
+    ) -> Result<NewBlob<'a>, RowRefused> {
+        let created_ms = self.clock.now_ms();
+        Ok(NewBlob {
+            place,
+            blob_id: new_blob_id(created_ms, chance)?,
+            created_ms,
+            chunk_size: ChunkSize::DEFAULT,
+            customer_key: None,
+        })
+    }
+
+    fn expected<'a>(
+        &self,
+        place: Place<'a>,
+        blob_id: envelope::Id,
+        commitment: &'a [u8; 32],
+    ) -> Expected<'a> {
+        Expected {
+            org_id: *self.org.bytes(),
+            place,
+            blob_id,
+            chunk_size: ChunkSize::DEFAULT,
+            commitment: Some(commitment),
+        }
     }
 
     fn version(&self, version: u32) -> Result<&Kek, RowRefused> {
-        self.versions
-            .iter()
+        std::iter::once(&self.newest)
+            .chain(&self.others)
             .find(|kek| kek.version() == version)
             .ok_or(RowRefused::NoKey { version })
     }
@@ -168,9 +302,9 @@ impl OrgKeys {
         if row.authority() != self.org {
             return Err(RowRefused::Foreign { table: R::TABLE });
         }
-        let mut fields = Fields(Some(kek.row_mac(R::TABLE)));
+        let mut fields = Fields(kek.row_mac(R::TABLE));
         row.fields(&mut fields);
-        Ok(fields.0.expect("every field gives the MAC back"))
+        Ok(fields.0)
     }
 
     fn placed<'a>(&self, record: Record<'a>) -> RecordPlace<'a> {
@@ -191,23 +325,28 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Carries the MAC from field to field.
-struct Fields(Option<RowMac>);
+/// Gives each field to the MAC.
+struct Fields(RowMac);
 
 impl FieldSink for Fields {
     fn null(&mut self) {
-        self.0 = self.0.take().map(RowMac::null);
+        self.0.add_null();
     }
 
     fn bytes(&mut self, value: &[u8]) {
-        self.0 = self.0.take().map(|mac| mac.bytes(value));
+        self.0.add_bytes(value);
     }
 }
 
-/// The version that a sealed blob's header names.
-fn key_version(sealed: &[u8]) -> Result<u32, RowRefused> {
+/// The header that a sealed blob begins with.
+fn header(sealed: &[u8]) -> Result<Header, RowRefused> {
     let header = sealed.get(..envelope::HEADER_LEN).unwrap_or(sealed);
-    Ok(envelope::Header::parse(header)?.kek_version())
+    Ok(Header::parse(header)?)
+}
+
+/// The version that it names.
+fn key_version(sealed: &[u8]) -> Result<u32, RowRefused> {
+    Ok(header(sealed)?.kek_version())
 }
 
 fn place(bucket: BucketId, version: VersionId) -> EtagPlace {

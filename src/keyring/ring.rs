@@ -4,13 +4,14 @@ use envelope::{Kek, WrappedKek, wrap_kek};
 use moka::sync::Cache;
 use names::OrgId;
 
+use super::name_keys::PlatformNameKey;
 use super::org_keys::{OrgKeys, RowRefused};
 use super::random::Chance;
-use super::root_file::RootFile;
+use super::root_file::{FileIdentity, RootFile};
 use crate::authz::{Action, Permit};
 use crate::catalog::{
-    Authenticated, CatalogError, CommitError, Conflict, JobCatalog, KeyState, Mutation, OrgKeyRow,
-    PlatformCatalog, Unverified,
+    Authenticated, CatalogError, Class, CommitError, Conflict, JobCatalog, KeyState, Mutation,
+    OrgKeyRow, PlatformCatalog, Stamp, Unverified,
 };
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -22,12 +23,16 @@ use crate::entropy::Entropy;
 ///       │                          │ verify the row of
 ///       └──── unwraps ────────► an organization's wrapped key ──► OrgKeys
 /// ```
+///
+/// What is kept holds while the catalog's stamps say that no right or key of the organization or
+/// the platform has changed, and half a minute at most.
 pub struct Keyring {
-    catalog: PlatformCatalog,
-    root: RwLock<RootFile>,
+    pub(super) catalog: PlatformCatalog,
+    pub(super) root: RwLock<RootFile>,
     cache: Cache<OrgId, Arc<Slot>>,
-    clock: Clock,
-    entropy: Entropy,
+    pub(super) name_key: PlatformNameKey,
+    pub(super) clock: Clock,
+    pub(super) entropy: Entropy,
 }
 
 /// Why an organization's keys cannot be had.
@@ -36,6 +41,9 @@ pub enum KeyringError {
     /// The organization has no key: it was destroyed, or never was.
     #[error("the organization has no key")]
     NoKey,
+    /// The name key was never made, or is gone: what it indexes cannot be found.
+    #[error("the organization has no name key")]
+    NoNameKey,
     /// A wrapped key was made under a root, or a version of it, that is not at hand.
     #[error("the root key that wraps version {version} of the organization's key is not at hand")]
     NoRoot {
@@ -48,8 +56,8 @@ pub enum KeyringError {
     /// The catalog failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The platform's first key was not made.
-    #[error("the platform's key was not made: {0}")]
+    /// The platform's first key, or a name key, was not made.
+    #[error("a key was not made: {0}")]
     NotMade(Conflict),
 }
 
@@ -58,6 +66,15 @@ pub enum KeyringError {
 struct Slot {
     keys: RwLock<Option<Arc<OrgKeys>>>,
     opened_ms: u64,
+    stamps: Stamps,
+}
+
+/// What the catalog said of the rows before they were read: of the organization's, and of the
+/// platform's, whose key authenticates them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamps {
+    org: Stamp,
+    platform: Stamp,
 }
 
 impl Keyring {
@@ -76,6 +93,7 @@ impl Keyring {
                 .max_capacity(organizations_max)
                 .eviction_listener(|_, slot: Arc<Slot>, _| slot.empty())
                 .build(),
+            name_key: PlatformNameKey::default(),
             clock,
             entropy,
         }
@@ -87,8 +105,8 @@ impl Keyring {
             return Ok(());
         }
         let kek = self.fresh(OrgId::PLATFORM, 1)?;
-        let row = self.wrapped(&kek)?;
-        let platform = self.ring(OrgId::PLATFORM, vec![kek])?;
+        let row = self.wrapped(&kek).await?;
+        let platform = self.ring(OrgId::PLATFORM, vec![(kek, KeyState::Open)])?;
         let key = platform.authenticate(row)?;
         match self
             .catalog
@@ -109,23 +127,39 @@ impl Keyring {
 
     /// The keys of the organization that a background job works in.
     pub async fn open_for_job(&self, job: &JobCatalog) -> Result<Arc<OrgKeys>, KeyringError> {
-        self.keys(job.org()).await
+        match job.org() {
+            OrgId::PLATFORM => self.open_platform().await,
+            org => self.keys(org).await,
+        }
     }
 
     /// The platform's own keys.
     pub async fn open_platform(&self) -> Result<Arc<OrgKeys>, KeyringError> {
-        if let Some(keys) = self.cached(OrgId::PLATFORM) {
+        let stamps = self.stamps(OrgId::PLATFORM);
+        if let Some(keys) = self.cached(OrgId::PLATFORM, stamps) {
             return Ok(keys);
         }
         let rows = self.catalog.org_keys(OrgId::PLATFORM).await?;
-        let keks = self.unwrap_all(OrgId::PLATFORM, rows.iter().map(Unverified::unverified))?;
+        let claimed: Vec<_> = rows.iter().map(Unverified::unverified).collect();
+        let keks = self.unwrap_all(OrgId::PLATFORM, &claimed).await?;
         let keys = self.ring(OrgId::PLATFORM, keks)?;
         // The platform's key rows stand under the very keys that they wrap. A MAC by a key that
         // the root has unwrapped, for this organization and version, is what they have to show.
         for row in rows {
             keys.verify(row)?;
         }
-        Ok(self.remember(keys))
+        Ok(self.remember(keys, stamps))
+    }
+
+    /// The platform's own keys, to verify a row that names `version` of them: read again, if another
+    /// process has added that version since they were.
+    pub async fn open_platform_at(&self, version: u32) -> Result<Arc<OrgKeys>, KeyringError> {
+        let keys = self.open_platform().await?;
+        if keys.holds(version) {
+            return Ok(keys);
+        }
+        self.forget(OrgId::PLATFORM);
+        self.open_platform().await
     }
 
     /// The first key of an organization about to be made: its row to commit, and the keys with
@@ -136,8 +170,8 @@ impl Keyring {
     ) -> Result<(Authenticated<OrgKeyRow>, OrgKeys), KeyringError> {
         let platform = self.open_platform().await?;
         let kek = self.fresh(org, 1)?;
-        let row = platform.authenticate(self.wrapped(&kek)?)?;
-        Ok((row, self.ring(org, vec![kek])?))
+        let row = platform.authenticate(self.wrapped(&kek).await?)?;
+        Ok((row, self.ring(org, vec![(kek, KeyState::Open)])?))
     }
 
     /// Drops an organization's keys. Requests under way end with those that they hold.
@@ -145,18 +179,36 @@ impl Keyring {
         if let Some(slot) = self.cache.remove(&org) {
             slot.empty();
         }
+        if org.is_platform() {
+            self.name_key.empty();
+        }
     }
 
     /// Drops all keys.
     pub fn forget_all(&self) {
+        self.name_key.empty();
         for (_, slot) in &self.cache {
             slot.empty();
         }
         self.cache.invalidate_all();
     }
 
+    /// Drops the keys that what changed in the catalog has outdated, and takes the root key file
+    /// over if another process has replaced it. Called after every poll of the catalog, so that a
+    /// destroyed key stays in no memory.
+    pub async fn tend(&self) {
+        for (org, slot) in &self.cache {
+            if !self.is_current(slot.opened_ms, slot.stamps, self.stamps(*org)) {
+                self.forget(*org);
+            }
+        }
+        self.tend_name_key();
+        self.follow_root().await;
+    }
+
     async fn keys(&self, org: OrgId) -> Result<Arc<OrgKeys>, KeyringError> {
-        if let Some(keys) = self.cached(org) {
+        let stamps = self.stamps(org);
+        if let Some(keys) = self.cached(org, stamps) {
             return Ok(keys);
         }
         let platform = self.open_platform().await?;
@@ -165,14 +217,23 @@ impl Keyring {
             .into_iter()
             .map(|row| platform.verify(row))
             .collect::<Result<Vec<_>, _>>()?;
-        let keks = self.unwrap_all(org, &rows)?;
-        Ok(self.remember(self.ring(org, keks)?))
+        let keks = self
+            .unwrap_all(org, &rows.iter().collect::<Vec<_>>())
+            .await?;
+        Ok(self.remember(self.ring(org, keks)?, stamps))
     }
 
-    fn cached(&self, org: OrgId) -> Option<Arc<OrgKeys>> {
+    /// Taken before rows are read; nothing while this node may have missed a change.
+    pub(super) fn stamps(&self, org: OrgId) -> Option<Stamps> {
+        Some(Stamps {
+            org: self.catalog.stamp(org, Class::Rights)?,
+            platform: self.catalog.stamp(OrgId::PLATFORM, Class::Rights)?,
+        })
+    }
+
+    fn cached(&self, org: OrgId, stamps: Option<Stamps>) -> Option<Arc<OrgKeys>> {
         let slot = self.cache.get(&org)?;
-        let age_ms = self.clock.now_ms().checked_sub(slot.opened_ms)?;
-        if age_ms > AGE_MS_MAX {
+        if !self.is_current(slot.opened_ms, slot.stamps, stamps) {
             self.forget(org);
             return None;
         }
@@ -182,48 +243,100 @@ impl Keyring {
             .clone()
     }
 
-    fn remember(&self, keys: OrgKeys) -> Arc<OrgKeys> {
+    /// Whether what was opened at `opened_ms`, after the stamps `then`, holds at the stamps `now`.
+    pub(super) fn is_current(&self, opened_ms: u64, then: Stamps, now: Option<Stamps>) -> bool {
+        let age_ms = self.clock.now_ms().checked_sub(opened_ms);
+        now == Some(then) && age_ms.is_some_and(|age_ms| age_ms <= AGE_MS_MAX)
+    }
+
+    fn remember(&self, keys: OrgKeys, stamps: Option<Stamps>) -> Arc<OrgKeys> {
         let keys = Arc::new(keys);
-        let slot = Slot {
-            keys: RwLock::new(Some(Arc::clone(&keys))),
-            opened_ms: self.clock.now_ms(),
-        };
-        self.cache.insert(keys.org(), Arc::new(slot));
+        if let Some(stamps) = stamps {
+            let slot = Slot {
+                keys: RwLock::new(Some(Arc::clone(&keys))),
+                opened_ms: self.clock.now_ms(),
+                stamps,
+            };
+            self.cache.insert(keys.org(), Arc::new(slot));
+        }
         keys
     }
 
     /// Unwraps every version. The record itself is authenticated by the root, with organization
     /// and version in it.
-    fn unwrap_all<'a>(
+    async fn unwrap_all(
         &self,
         org: OrgId,
-        rows: impl IntoIterator<Item = &'a OrgKeyRow>,
-    ) -> Result<Vec<Kek>, KeyringError> {
-        let root = self.root.read().unwrap_or_else(PoisonError::into_inner);
-        rows.into_iter()
-            .map(|row| {
-                let version = row.version;
-                if row.root != root.id() {
-                    return Err(KeyringError::NoRoot { version });
-                }
-                let key = root
-                    .version(row.root_version)
-                    .ok_or(KeyringError::NoRoot { version })?;
-                let wrapped = WrappedKek::parse(&row.wrapped).map_err(RowRefused::from)?;
-                let kek = wrapped
-                    .unwrap(key, *org.bytes(), version)
-                    .map_err(RowRefused::from)?;
-                Ok(kek)
-            })
-            .collect()
+        rows: &[&OrgKeyRow],
+    ) -> Result<Vec<(Kek, KeyState)>, KeyringError> {
+        let unwrap_all = || rows.iter().map(|row| self.unwrap(org, row)).collect();
+        match unwrap_all() {
+            // The root may have been rotated by another process: its file tells.
+            Err(KeyringError::NoRoot { .. }) if self.follow_root().await => unwrap_all(),
+            outcome => outcome,
+        }
     }
 
-    fn fresh(&self, org: OrgId, version: u32) -> Result<Kek, KeyringError> {
+    pub(super) fn unwrap(
+        &self,
+        org: OrgId,
+        row: &OrgKeyRow,
+    ) -> Result<(Kek, KeyState), KeyringError> {
+        let version = row.version;
+        let root = self.root.read().unwrap_or_else(PoisonError::into_inner);
+        if row.root != root.id() {
+            return Err(KeyringError::NoRoot { version });
+        }
+        let key = root
+            .version(row.root_version)
+            .ok_or(KeyringError::NoRoot { version })?;
+        let wrapped = WrappedKek::parse(&row.wrapped).map_err(RowRefused::from)?;
+        let kek = wrapped
+            .unwrap(key, *org.bytes(), version)
+            .map_err(RowRefused::from)?;
+        Ok((kek, row.state))
+    }
+
+    /// Takes the root key file over if it is another than the one that was read. Returns whether
+    /// it was. A file that is gone or unreadable changes nothing: what was read still holds.
+    pub(super) async fn follow_root(&self) -> bool {
+        let (path, known) = {
+            let root = self.root.read().unwrap_or_else(PoisonError::into_inner);
+            (root.path().to_owned(), root.read_from())
+        };
+        let Ok(metadata) = tokio::fs::metadata(&path).await else {
+            return false;
+        };
+        if known == Some(FileIdentity::of(&metadata)) {
+            return false;
+        }
+        let read = RootFile::open(&path);
+        let mut root = self.root.write().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Ok(read) if read.id() == root.id() => {
+                *root = read;
+                true
+            }
+            Ok(read) => {
+                tracing::error!(id = %read.id(), "the root key file holds another root: not taken over");
+                false
+            }
+            Err(error) => {
+                tracing::error!(%error, "the root key file was replaced and is not taken over");
+                false
+            }
+        }
+    }
+
+    pub(super) fn fresh(&self, org: OrgId, version: u32) -> Result<Kek, KeyringError> {
         Kek::generate(*org.bytes(), version, &Chance(&self.entropy))
             .map_err(|error| RowRefused::from(error).into())
     }
 
-    fn wrapped(&self, kek: &Kek) -> Result<OrgKeyRow, KeyringError> {
+    /// Wraps a key under the newest root version, as the file has it now: a version that another
+    /// process is about to destroy wraps nothing new.
+    pub(super) async fn wrapped(&self, kek: &Kek) -> Result<OrgKeyRow, KeyringError> {
+        self.follow_root().await;
         let root = self.root.read().unwrap_or_else(PoisonError::into_inner);
         let wrapped =
             wrap_kek(root.newest(), kek, &Chance(&self.entropy)).map_err(RowRefused::from)?;
@@ -239,7 +352,7 @@ impl Keyring {
         })
     }
 
-    fn ring(&self, org: OrgId, versions: Vec<Kek>) -> Result<OrgKeys, KeyringError> {
+    fn ring(&self, org: OrgId, versions: Vec<(Kek, KeyState)>) -> Result<OrgKeys, KeyringError> {
         OrgKeys::new(org, versions, self.clock.clone(), self.entropy.clone())
             .ok_or(KeyringError::NoKey)
     }

@@ -1,11 +1,12 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use envelope::{RootKey, Secret};
 use names::RootId;
+use rustix::io::Errno;
 use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -29,6 +30,15 @@ pub struct RootFile {
     path: PathBuf,
     id: RootId,
     keys: Vec<RootKey>,
+    read_from: Option<FileIdentity>,
+}
+
+/// Tells a file from the one that another process puts in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileIdentity {
+    device: u64,
+    inode: u64,
+    modified: (i64, i64),
 }
 
 /// Why the root key file cannot be used. The texts are the operator's and hold nothing of a key.
@@ -66,22 +76,53 @@ pub enum RootFileError {
     Newest,
 }
 
+impl RootFileError {
+    /// Whether there is no file of this name.
+    pub fn is_missing(&self) -> bool {
+        self.is_of(io::ErrorKind::NotFound)
+    }
+
+    /// Whether the file could not be made because there is one.
+    pub fn is_taken(&self) -> bool {
+        self.is_of(io::ErrorKind::AlreadyExists)
+    }
+
+    fn is_of(&self, kind: io::ErrorKind) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == kind)
+    }
+}
+
 impl RootFile {
     /// Makes a root with its first version in a new file of mode 0600. A file that is there
-    /// already is never overwritten.
+    /// already is never overwritten, and nobody ever sees half of one: it is written beside and
+    /// takes its name as a whole.
     pub fn create(path: &Path, entropy: &Entropy) -> Result<Self, RootFileError> {
         let id = RootId::from_bytes(entropy.uuid_v4());
         let mut root = Self {
             path: path.to_owned(),
             id,
             keys: Vec::new(),
+            read_from: None,
         };
         root.keys.push(root.fresh(1, entropy)?);
-        let mut file = open_private(path).map_err(|source| root.io(source))?;
-        file.write_all(root.to_text().as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| sync_directory(path))
-            .map_err(|source| root.io(source))?;
+        // A name of its own, since another process may be starting, too.
+        let beside = beside(path, &format!(".{}", hex::encode(entropy.bytes::<8>())));
+        let written = (|| {
+            let mut file = open_private(&beside)?;
+            file.write_all(root.to_text().as_bytes())?;
+            file.sync_all()?;
+            name_unless_taken(&beside, path)?;
+            sync_directory(path)?;
+            file.metadata()
+        })();
+        match written {
+            Ok(written) => root.read_from = Some(FileIdentity::of(&written)),
+            Err(source) => {
+                // What is there, if anything, holds a key that nothing was wrapped with.
+                let _ = fs::remove_file(&beside);
+                return Err(root.io(source));
+            }
+        }
         Ok(root)
     }
 
@@ -93,7 +134,8 @@ impl RootFile {
         };
         let mut file = File::open(path).map_err(io)?;
         // Of the open file, not of the path: what is checked is what is read.
-        let mode = file.metadata().map_err(io)?.permissions().mode() & 0o7777;
+        let metadata = file.metadata().map_err(io)?;
+        let mode = metadata.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
             return Err(RootFileError::Exposed {
                 path: path.to_owned(),
@@ -108,7 +150,19 @@ impl RootFile {
         if read == BYTES_MAX {
             return Err(damaged(path, "it is too long"));
         }
-        Self::parse(path, &text)
+        let mut root = Self::parse(path, &text)?;
+        root.read_from = Some(FileIdentity::of(&metadata));
+        Ok(root)
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which file it was read from.
+    pub(super) fn read_from(&self) -> Option<FileIdentity> {
+        self.read_from
     }
 
     /// Which root it is: wrapped keys name it.
@@ -142,9 +196,12 @@ impl RootFile {
             .ok_or_else(|| damaged(&self.path, "there is no version after the newest"))?;
         let key = self.fresh(version, entropy)?;
         self.keys.push(key);
-        if let Err(error) = self.replace() {
-            self.keys.pop();
-            return Err(error);
+        match self.replace() {
+            Ok(identity) => self.read_from = Some(identity),
+            Err(error) => {
+                self.keys.pop();
+                return Err(error);
+            }
         }
         Ok(version)
     }
@@ -159,9 +216,12 @@ impl RootFile {
             return Ok(false);
         };
         let key = self.keys.remove(at);
-        if let Err(error) = self.replace() {
-            self.keys.insert(at, key);
-            return Err(error);
+        match self.replace() {
+            Ok(identity) => self.read_from = Some(identity),
+            Err(error) => {
+                self.keys.insert(at, key);
+                return Err(error);
+            }
         }
         Ok(true)
     }
@@ -172,10 +232,8 @@ impl RootFile {
     }
 
     /// Writes all versions beside the file and puts the new file in its place.
-    fn replace(&self) -> Result<(), RootFileError> {
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
+    fn replace(&self) -> Result<FileIdentity, RootFileError> {
+        let beside = beside(&self.path, ".new");
         let written = (|| {
             // Left by a crash in this very place; the keys in it were never used.
             match fs::remove_file(&beside) {
@@ -186,7 +244,8 @@ impl RootFile {
             file.write_all(self.to_text().as_bytes())?;
             file.sync_all()?;
             fs::rename(&beside, &self.path)?;
-            sync_directory(&self.path)
+            sync_directory(&self.path)?;
+            Ok(FileIdentity::of(&file.metadata()?))
         })();
         written.map_err(|source| self.io(source))
     }
@@ -224,6 +283,7 @@ impl RootFile {
             path: path.to_owned(),
             id,
             keys,
+            read_from: None,
         })
     }
 
@@ -250,6 +310,16 @@ impl RootFile {
         RootFileError::Io {
             path: self.path.clone(),
             source,
+        }
+    }
+}
+
+impl FileIdentity {
+    pub(super) fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
         }
     }
 }
@@ -282,6 +352,25 @@ fn damaged(path: &Path, reason: &'static str) -> RootFileError {
     RootFileError::Damaged {
         path: path.to_owned(),
         reason,
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut beside = path.to_owned().into_os_string();
+    beside.push(suffix);
+    beside.into()
+}
+
+/// Renames a file, and fails when there is one of the new name.
+fn name_unless_taken(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot: a second name, then away with the first.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        renamed => Ok(renamed?),
     }
 }
 

@@ -6,7 +6,7 @@ use names::{BucketId, BucketName, OrgId, VersionId};
 
 use super::random::Chance;
 use super::*;
-use crate::catalog::{Authenticated, BucketRow, RowTag, Unverified};
+use crate::catalog::{Authenticated, BucketRow, KeyState, RowTag, Unverified};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 
@@ -16,7 +16,8 @@ fn keys(org: u8, versions: std::ops::RangeInclusive<u32>) -> OrgKeys {
     let keks = versions
         .map(|version| {
             let entropy = Entropy::danger_seeded(u64::from(version));
-            Kek::generate(*org.bytes(), version, &Chance(&entropy)).unwrap()
+            let kek = Kek::generate(*org.bytes(), version, &Chance(&entropy)).unwrap();
+            (kek, KeyState::Open)
         })
         .collect();
     let (clock, _hand) = Clock::manual(1_767_225_600_000);
@@ -136,12 +137,59 @@ fn records_and_etags_are_bound_to_their_places() {
 }
 
 #[test]
+fn only_open_versions_seal_and_closed_ones_still_open() {
+    let ring = |states: [KeyState; 3]| {
+        let org = OrgId::from_bytes([1; 16]);
+        let keks = std::iter::zip(1.., states).map(|(version, state)| {
+            let entropy = Entropy::danger_seeded(u64::from(version));
+            let kek = Kek::generate(*org.bytes(), version, &Chance(&entropy)).unwrap();
+            (kek, state)
+        });
+        let (clock, _hand) = Clock::manual(0);
+        OrgKeys::new(org, keks.collect(), clock, Entropy::danger_seeded(0))
+    };
+    use KeyState::{Closed, Open};
+    let (all, middle) = (
+        ring([Open; 3]).unwrap(),
+        ring([Closed, Open, Closed]).unwrap(),
+    );
+    assert_eq!((all.newest_version(), middle.newest_version()), (3, 2));
+    let row = all.authenticate(bucket(1)).unwrap();
+    assert_eq!(row.tag().key_version, 3);
+    assert_eq!(middle.verify(stored(&row)), Ok(bucket(1)));
+    assert_eq!(middle.authenticate(bucket(1)).unwrap().tag().key_version, 2);
+    assert!(ring([Closed; 3]).is_none(), "nothing could be written");
+}
+
+#[test]
+fn a_text_is_bound_to_its_kind_and_its_key() {
+    let keys = keys(1, 1..=2);
+    let tag = keys.authenticate_text("lines", b"text");
+    assert_eq!(keys.verify_text("lines", b"text", tag), Ok(()));
+    assert!(keys.verify_text("lines", b"next", tag).is_err());
+    assert!(keys.verify_text("other", b"text", tag).is_err());
+    let older = RowTag {
+        key_version: 1,
+        ..tag
+    };
+    assert!(keys.verify_text("lines", b"text", older).is_err());
+}
+
+#[test]
 fn keys_of_two_organizations_make_no_ring() {
     let entropy = Entropy::danger_seeded(1);
     let kek = Kek::generate([2; 16], 1, &Chance(&entropy)).unwrap();
     let (clock, _hand) = Clock::manual(0);
     let ours = OrgId::from_bytes([1; 16]);
-    assert!(OrgKeys::new(ours, vec![kek], clock.clone(), entropy.clone()).is_none());
+    assert!(
+        OrgKeys::new(
+            ours,
+            vec![(kek, KeyState::Open)],
+            clock.clone(),
+            entropy.clone()
+        )
+        .is_none()
+    );
     assert!(OrgKeys::new(ours, vec![], clock, entropy).is_none());
 }
 
