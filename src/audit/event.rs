@@ -1,0 +1,58 @@
+use std::net::IpAddr;
+
+/// One thing that somebody did, or was refused, in an organization.
+///
+/// It names things and never quotes what they hold: no body, no secret, no signature. Its texts are
+/// cut to what a log takes, a resource to 1,100 bytes.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// When, milliseconds since the epoch.
+    pub at_ms: u64,
+    /// The request's identifier, as its answer shows it.
+    pub request_id: String,
+    /// Who: the access key's public half, or `operator`.
+    pub actor: String,
+    /// From where.
+    pub source: Option<IpAddr>,
+    /// What: the action's name in policies.
+    pub action: &'static str,
+    /// To what, as the caller named it.
+    pub resource: String,
+    /// What became of it.
+    pub decision: Decision,
+    /// Plaintext bytes that moved, in and out.
+    pub bytes: (u64, u64),
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It was let and done; the status that was answered.
+    Allowed {
+        /// HTTP status.
+        status: u16,
+    },
+    /// It was refused, by this rule.
+    Refused {
+        /// The rule, in words.
+        rule: String,
+    },
+    /// What was stored is not what was written: tampering or damage. The text is the operator's
+    /// and the organization's.
+    Damaged {
+        /// What was found.
+        what: String,
+    },
+}
+
+/// One thing that belongs to no organization's log: refusals before authentication, gathered per
+/// source, and what the platform itself does.
+#[derive(Debug, Clone)]
+pub struct PlatformEvent {
+    /// When, milliseconds since the epoch.
+    pub at_ms: u64,
+    /// From where.
+    pub source: Option<IpAddr>,
+    /// What, in words of ours.
+    pub what: String,
+}

@@ -1,0 +1,214 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use names::OrgId;
+use prometheus_client::registry::Registry;
+use tokio::sync::Notify;
+
+use super::counters::Counters;
+use super::tally::Tally;
+use super::usage::{HourUsage, UsageError};
+use crate::authz::{Allowance, Caller, Permit, ReadUsage, Receipt, RecordUsage};
+use crate::catalog::{Catalog, CommitError, Mutation, OrgCatalog};
+use crate::clock::Clock;
+
+/// Counts what organizations use: requests and the bytes that they move. What is stored is counted
+/// by the catalog itself, in the transaction that stores it.
+///
+/// What was counted is written each second, one delta row for each organization, hour and meter,
+/// and folded into sums now and then. A crash loses the second that is not written; a write that
+/// the catalog made, but reported as failed, would be counted twice.
+pub struct Metering {
+    catalog: Catalog,
+    clock: Clock,
+    books: Mutex<HashMap<OrgId, Book>>,
+    /// Says that there is something to write.
+    pub(super) counted: Notify,
+    /// How many writes of an organization are not folded yet.
+    unfolded: Mutex<HashMap<OrgId, u32>>,
+    pub(super) counters: Counters,
+}
+
+/// What an organization used since it was last written, and where it is written.
+struct Book {
+    catalog: OrgCatalog,
+    tally: Tally,
+}
+
+impl Metering {
+    /// Counts nothing yet.
+    pub fn new(catalog: Catalog, clock: Clock) -> Self {
+        Self {
+            catalog,
+            clock,
+            books: Mutex::default(),
+            counted: Notify::new(),
+            unfolded: Mutex::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Gives leave to use what the organization may, counted in the hour that it is now.
+    pub fn allow(&self, caller: &Caller) -> Allowance {
+        Allowance::grant(caller.org(), self.hour_ms())
+    }
+
+    /// Counts one request and its bytes; written within a second while [`run`](Self::run) runs.
+    pub fn record(&self, permit: Permit<RecordUsage>, receipt: Receipt) {
+        let hour_ms = self.hour_ms();
+        let mut books = self.books();
+        let first = books.is_empty();
+        let book = books.entry(permit.org()).or_insert_with(|| Book {
+            catalog: self.catalog.open(&permit),
+            tally: Tally::default(),
+        });
+        book.tally.count(hour_ms, receipt);
+        drop(books);
+        if first {
+            self.counted.notify_one();
+        }
+    }
+
+    /// What the organization used from `from_ms` until before `until_ms`, by hour; hours without
+    /// use are left out. The last second or two may be missing.
+    ///
+    /// # Errors
+    ///
+    /// If the catalog fails.
+    pub async fn usage(
+        &self,
+        permit: Permit<ReadUsage>,
+        from_ms: u64,
+        until_ms: u64,
+    ) -> Result<Vec<HourUsage>, UsageError> {
+        let sums = self.catalog.open(&permit).usage(from_ms, until_ms).await?;
+        Ok(HourUsage::by_hour(&sums))
+    }
+
+    /// Shows what is counted about metering itself, without a word about whose it is.
+    pub fn register(&self, registry: &mut Registry) {
+        self.counters.register(registry);
+    }
+
+    /// Writes what was counted as it is due, until `stop` is done; then the rest.
+    pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
+        tokio::pin!(stop);
+        loop {
+            // A write is never given up halfway: its outcome would be unknown.
+            tokio::select! {
+                () = &mut stop => break,
+                () = self.due() => {}
+            }
+            self.write().await;
+        }
+        for wait in FINISH_WAITS {
+            self.write().await;
+            if self.books().is_empty() {
+                return;
+            }
+            tokio::time::sleep(wait).await;
+        }
+        let organizations = self.books().len();
+        tracing::error!(
+            organizations,
+            "the node stops with usage that it could not write"
+        );
+    }
+
+    /// Sleeps while nothing is counted, and then lets more be counted.
+    async fn due(&self) {
+        self.counted.notified().await;
+        tokio::time::sleep(WRITE_INTERVAL).await;
+    }
+
+    /// Writes everything that was counted; takes back what fails.
+    pub(super) async fn write(&self) {
+        let orgs: Vec<OrgId> = self.books().keys().copied().collect();
+        stream::iter(orgs)
+            .for_each_concurrent(WRITES_MAX, |org| self.write_one(org))
+            .await;
+        // Of an organization that came meanwhile nothing was said, unless it was the only one.
+        if !self.books().is_empty() {
+            self.counted.notify_one();
+        }
+    }
+
+    async fn write_one(&self, org: OrgId) {
+        let Some(Book { catalog, tally }) = self.books().remove(&org) else {
+            return;
+        };
+        match catalog.commit(Mutation::AddUsage(tally.deltas())).await {
+            Ok(_) => {
+                self.counters.writes.inc();
+                self.fold(&catalog).await;
+            }
+            Err(CommitError::Store(error)) => {
+                self.counters.failures.inc();
+                tracing::warn!(%error, "usage is kept to be written later");
+                self.restore(catalog, tally);
+            }
+            // Nothing that is done later would change that.
+            Err(CommitError::Conflict(conflict)) => {
+                tracing::error!(%conflict, "usage was refused by the catalog and is lost");
+            }
+        }
+    }
+
+    fn restore(&self, catalog: OrgCatalog, tally: Tally) {
+        self.books()
+            .entry(catalog.org())
+            .or_insert_with(|| Book {
+                catalog,
+                tally: Tally::default(),
+            })
+            .tally
+            .restore(tally);
+    }
+
+    /// Folds an organization's deltas once there are many.
+    async fn fold(&self, catalog: &OrgCatalog) {
+        {
+            let mut unfolded = self.unfolded.lock().unwrap_or_else(PoisonError::into_inner);
+            let writes = unfolded.entry(catalog.org()).or_default();
+            *writes += 1;
+            if *writes < WRITES_UNFOLDED_MAX {
+                return;
+            }
+            unfolded.remove(&catalog.org());
+        }
+        if let Err(error) = catalog.commit(Mutation::FoldUsage).await {
+            tracing::warn!(%error, "usage is not folded yet");
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, HashMap<OrgId, Book>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hour_ms(&self) -> u64 {
+        let now_ms = self.clock.now_ms();
+        now_ms - now_ms % HOUR_MS
+    }
+}
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// How long usage is counted before it is written.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How many organizations are written at a time. They share commits.
+const WRITES_MAX: usize = 64;
+
+/// After how many writes an organization's deltas are folded: five minutes of unbroken use.
+pub(super) const WRITES_UNFOLDED_MAX: u32 = 300;
+
+/// How long to wait between the attempts to write what is left when the node stops.
+const FINISH_WAITS: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1_600),
+];
