@@ -1,0 +1,12 @@
+//! The Drive over a real catalog and real blob stores.
+
+mod bodies;
+mod buckets;
+mod conditions;
+mod copies;
+mod lists;
+mod multipart;
+mod property;
+mod reads;
+mod tampering;
+mod world;
