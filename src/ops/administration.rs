@@ -1,0 +1,287 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use names::{AccessKeyId, OrgId, Slug};
+
+use crate::audit::{Audit, AuditError, Decision, Event, PlatformEvent};
+use crate::authz::{Operator, Scope, record_activity_as_operator};
+use crate::clock::Clock;
+use crate::tenancy::{
+    AccessKey, DraftAccessKey, NewAccessKey, Organization, Ownership, Tenancy, TenancyError,
+    Transition,
+};
+
+/// What the operator does to organizations, on the command line and over HTTP alike. Every act
+/// stands in the organization's activity log before it takes effect; if the log cannot be written,
+/// nothing happens.
+pub struct Administration {
+    tenancy: Arc<Tenancy>,
+    audit: Arc<Audit>,
+    clock: Clock,
+}
+
+/// By whose right, in which request, and from where an act is done.
+#[derive(Debug)]
+pub struct Act<'a> {
+    /// The proof that it is the operator.
+    pub operator: &'a Operator,
+    /// The request's identifier, as its answer shows it.
+    pub request_id: &'a str,
+    /// From where; nothing on the machine itself.
+    pub source: Option<IpAddr>,
+}
+
+/// Why an act did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum AdministrationError {
+    /// It is not possible.
+    #[error(transparent)]
+    Tenancy(#[from] TenancyError),
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
+/// An access key that stands in its organization's activity log and does not work yet.
+pub struct RecordedAccessKey(DraftAccessKey);
+
+impl Administration {
+    /// Acts on `tenancy` and records in `audit`.
+    pub fn new(tenancy: Arc<Tenancy>, audit: Arc<Audit>, clock: Clock) -> Self {
+        Self {
+            tenancy,
+            audit,
+            clock,
+        }
+    }
+
+    /// Makes an organization. The intent stands in the platform's log, since there is no other
+    /// yet; the first event of the organization's own log is that it was made.
+    pub async fn create_organization(
+        &self,
+        act: &Act<'_>,
+        slug: Slug,
+        ownership: Ownership,
+    ) -> Result<Organization, AdministrationError> {
+        self.record_platform(act, CREATE_ORGANIZATION, slug.as_str())
+            .await?;
+        let organization = self
+            .tenancy
+            .create_organization(act.operator, slug.clone(), ownership)
+            .await?;
+        let event = self.event(act, CREATE_ORGANIZATION, slug.to_string());
+        self.record(act, organization.org, event).await?;
+        Ok(organization)
+    }
+
+    /// An organization by its slug.
+    pub async fn organization(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+    ) -> Result<Organization, AdministrationError> {
+        Ok(self.tenancy.organization(act.operator, slug).await?)
+    }
+
+    /// Up to `max` organizations after one, by age.
+    pub async fn organizations(
+        &self,
+        act: &Act<'_>,
+        after: Option<OrgId>,
+        max: u32,
+    ) -> Result<Vec<Organization>, AdministrationError> {
+        Ok(self.tenancy.organizations(act.operator, after, max).await?)
+    }
+
+    /// Suspends, resumes, seals or unseals an organization.
+    pub async fn change_state(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        transition: Transition,
+    ) -> Result<Organization, AdministrationError> {
+        let before = self.organization(act, slug).await?;
+        let action = match transition {
+            Transition::Suspend => "bulkhead:SuspendOrganization",
+            Transition::Resume => "bulkhead:ResumeOrganization",
+            Transition::Seal => "bulkhead:SealOrganization",
+            Transition::Unseal => "bulkhead:UnsealOrganization",
+        };
+        self.recorded(act, before.org, action, slug.to_string(), async {
+            self.tenancy
+                .change_state(act.operator, before.org, transition)
+                .await
+        })
+        .await
+    }
+
+    /// Draws an access key and records it; it works once it is [activated](Self::activate).
+    pub async fn record_access_key(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        scope: Scope,
+    ) -> Result<RecordedAccessKey, AdministrationError> {
+        let organization = self.organization(act, slug).await?;
+        let draft = self
+            .tenancy
+            .draft_access_key(act.operator, organization.org, scope);
+        let recorded = RecordedAccessKey(draft);
+        let event = self.event(act, CREATE_ACCESS_KEY, recorded.resource());
+        self.record(act, organization.org, event).await?;
+        Ok(recorded)
+    }
+
+    /// Lets a recorded access key work.
+    pub async fn activate(
+        &self,
+        act: &Act<'_>,
+        recorded: RecordedAccessKey,
+    ) -> Result<NewAccessKey, AdministrationError> {
+        let (org, resource) = (recorded.0.org(), recorded.resource());
+        let made = self
+            .tenancy
+            .create_access_key(act.operator, recorded.0)
+            .await;
+        self.outcome(act, org, CREATE_ACCESS_KEY, resource, made)
+            .await
+    }
+
+    /// Up to `max` access keys of an organization after one of them.
+    pub async fn access_keys(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        after: Option<&AccessKeyId>,
+        max: u32,
+    ) -> Result<Vec<AccessKey>, AdministrationError> {
+        let organization = self.organization(act, slug).await?;
+        Ok(self
+            .tenancy
+            .access_keys(act.operator, organization.org, after, max)
+            .await?)
+    }
+
+    /// Revokes an access key of an organization.
+    pub async fn revoke_access_key(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        id: &AccessKeyId,
+    ) -> Result<(), AdministrationError> {
+        let organization = self.organization(act, slug).await?;
+        let action = "bulkhead:RevokeAccessKey";
+        self.recorded(
+            act,
+            organization.org,
+            action,
+            format!("access-key/{id}"),
+            async {
+                self.tenancy
+                    .revoke_access_key(act.operator, organization.org, id)
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Records an act, does it, and records if it came to nothing.
+    async fn recorded<T>(
+        &self,
+        act: &Act<'_>,
+        org: OrgId,
+        action: &'static str,
+        resource: String,
+        effect: impl Future<Output = Result<T, TenancyError>>,
+    ) -> Result<T, AdministrationError> {
+        let event = self.event(act, action, resource.clone());
+        self.record(act, org, event).await?;
+        let done = effect.await;
+        self.outcome(act, org, action, resource, done).await
+    }
+
+    async fn outcome<T>(
+        &self,
+        act: &Act<'_>,
+        org: OrgId,
+        action: &'static str,
+        resource: String,
+        done: Result<T, TenancyError>,
+    ) -> Result<T, AdministrationError> {
+        if let Err(error) = &done {
+            let decision = match error {
+                TenancyError::Damaged(what) => Decision::Damaged { what: what.clone() },
+                other => Decision::Refused {
+                    rule: other.to_string(),
+                },
+            };
+            let event = Event {
+                decision,
+                ..self.event(act, action, resource)
+            };
+            self.record(act, org, event).await?;
+        }
+        Ok(done?)
+    }
+
+    /// Records in the organization's log; `audit` records in the platform's what a sealed or
+    /// destroyed organization's own cannot hold.
+    async fn record(&self, act: &Act<'_>, org: OrgId, event: Event) -> Result<(), AuditError> {
+        let permit = record_activity_as_operator(act.operator, org);
+        self.audit.record(permit, event).await
+    }
+
+    async fn record_platform(
+        &self,
+        act: &Act<'_>,
+        action: &str,
+        resource: &str,
+    ) -> Result<(), AuditError> {
+        let what = format!("{ACTOR} {action} {resource} (request {})", act.request_id);
+        self.audit
+            .record_platform(PlatformEvent {
+                at_ms: self.clock.now_ms(),
+                source: act.source,
+                what,
+            })
+            .await
+    }
+
+    fn event(&self, act: &Act<'_>, action: &'static str, resource: String) -> Event {
+        Event {
+            at_ms: self.clock.now_ms(),
+            request_id: act.request_id.to_owned(),
+            actor: ACTOR.to_owned(),
+            source: act.source,
+            action,
+            resource,
+            decision: Decision::Allowed { status: 200 },
+            bytes: (0, 0),
+        }
+    }
+}
+
+impl RecordedAccessKey {
+    /// Its public half.
+    pub fn id(&self) -> &AccessKeyId {
+        self.0.id()
+    }
+
+    /// Its secret half. The one exit.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    fn resource(&self) -> String {
+        let scope = match self.0.scope() {
+            Scope::Full => "full",
+            Scope::ReadOnly => "read-only",
+        };
+        format!("access-key/{} {scope}", self.0.id())
+    }
+}
+
+/// Who acts, in every log.
+const ACTOR: &str = "operator";
+const CREATE_ORGANIZATION: &str = "bulkhead:CreateOrganization";
+const CREATE_ACCESS_KEY: &str = "bulkhead:CreateAccessKey";

@@ -1,0 +1,83 @@
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The checkpoint file, locked against other processes that append to it for as long as this is
+/// held. What it does blocks.
+pub(crate) struct CheckpointFile {
+    file: File,
+}
+
+/// What was read from the file.
+pub(crate) struct Appended {
+    /// Whole lines, without their ends.
+    pub(crate) lines: Vec<String>,
+    /// Where the last of them ends.
+    pub(crate) end: u64,
+    /// Whether more bytes stand behind it: a line that a crash cut short.
+    pub(crate) torn: bool,
+}
+
+impl CheckpointFile {
+    /// Opens the file, made for its owner alone if it is not there, and waits for its lock.
+    pub(crate) fn lock(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
+        file.lock()?;
+        Ok(Self { file })
+    }
+
+    /// Opens the file to read it, if it is there, and waits until nobody appends.
+    pub(crate) fn lock_shared(path: &Path) -> io::Result<Option<Self>> {
+        match File::open(path) {
+            Ok(file) => {
+                file.lock_shared()?;
+                Ok(Some(Self { file }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The lines from `start` on, which is where a line begins.
+    pub(crate) fn lines_from(&mut self, start: u64) -> io::Result<Appended> {
+        let length = self.file.metadata()?.len();
+        if length < start {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the checkpoint file has become shorter",
+            ));
+        }
+        self.file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        (&mut self.file)
+            .take(length - start)
+            .read_to_end(&mut bytes)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+        let torn = whole.map_or(!bytes.is_empty(), |at| at + 1 < bytes.len());
+        bytes.truncate(whole.map_or(0, |at| at + 1));
+        Ok(Appended {
+            end: start + bytes.len() as u64,
+            // What is not UTF-8 becomes a line that no checkpoint is.
+            lines: String::from_utf8_lossy(&bytes)
+                .lines()
+                .map(str::to_owned)
+                .collect(),
+            torn,
+        })
+    }
+
+    /// Appends a line and makes it durable. Returns where it ends. A torn line before it is ended
+    /// first, so that this one begins a line.
+    pub(crate) fn append(&mut self, line: &str, torn: bool) -> io::Result<u64> {
+        let start = if torn { "\n" } else { "" };
+        self.file.write_all(format!("{start}{line}\n").as_bytes())?;
+        self.file.sync_all()?;
+        Ok(self.file.metadata()?.len())
+    }
+}

@@ -1,0 +1,31 @@
+//! What spans modules: provision, collect garbage, rotate, destroy, verify.
+
+mod administration;
+mod certificate;
+mod checkpoint;
+mod collect;
+mod destroy;
+mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod lock;
+pub mod provision;
+mod rewrap;
+mod root;
+mod rotate;
+mod scrub;
+mod time;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use administration::{Act, Administration, AdministrationError, RecordedAccessKey};
+pub use certificate::{Certificate, Pending};
+pub use checkpoint::{CheckpointError, Checkpoints};
+pub use collect::{Collected, Collector, CollectorSettings};
+pub use destroy::Destroyer;
+pub use error::OpsError;
+pub use root::{RootDestroyed, RootRotated, RootRotation};
+pub use rotate::{Rotated, Rotation};
+pub use verify::{Finding, LogReport, LogVerifier, RowName, Verification, Verifier};

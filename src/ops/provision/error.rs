@@ -1,0 +1,37 @@
+use std::io;
+use std::path::PathBuf;
+
+use crate::catalog::CatalogError;
+use crate::keyring::{KeyringError, RootFileError};
+use crate::ops::AdministrationError;
+
+/// Why the program cannot start on this catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    /// The catalog holds keys, and the file that opens them is not there. A fresh one would open
+    /// nothing, and hide that the right one is missing.
+    #[error(
+        "the root key file {} is missing, and the catalog holds keys that only it opens: put it \
+         back from its backup",
+        path.display()
+    )]
+    RootMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The root key file cannot be used.
+    #[error(transparent)]
+    Root(#[from] RootFileError),
+    /// The platform's keys cannot be made or opened.
+    #[error("the platform's keys: {0}")]
+    Keys(#[from] KeyringError),
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The first organization or its access key was not made.
+    #[error("the first organization: {0}")]
+    First(#[from] AdministrationError),
+    /// The first access key could not be shown, and so does not work.
+    #[error("the first access key cannot be shown")]
+    Unseen(#[source] io::Error),
+}

@@ -1,0 +1,81 @@
+use std::io;
+
+use names::Slug;
+
+use super::error::ProvisionError;
+use crate::authz::{Scope, Standing};
+use crate::catalog::Jobs;
+use crate::keyring::Keyring;
+use crate::ops::{Act, Administration, AdministrationError, RecordedAccessKey};
+use crate::tenancy::{Organization, Ownership, TenancyError};
+
+/// The first access key of all, to be shown once.
+pub struct FirstStart {
+    /// The organization that it belongs to.
+    pub slug: Slug,
+    /// The access key. It works once it has been shown.
+    pub access_key: RecordedAccessKey,
+}
+
+/// Makes the first organization, `home`, with an account that owns it, and an access key in it,
+/// where there is no organization yet, or only `home` without any access key.
+///
+/// `show` shows the access key, and only then it works: after a crash in between, the next start
+/// shows another one, and there is never one that works and that nobody has seen. Two processes
+/// that start at once may each show one.
+pub async fn first_start(
+    act: &Act<'_>,
+    administration: &Administration,
+    keyring: &Keyring,
+    jobs: &Jobs,
+    show: impl FnOnce(&FirstStart) -> io::Result<()>,
+) -> Result<(), ProvisionError> {
+    let slug = Slug::parse(HOME).expect("it is a slug");
+    let Some(home) = home(act, administration, &slug).await? else {
+        return Ok(());
+    };
+    let keys = keyring
+        .open_for_job(&jobs.open(home.org, "first-start"))
+        .await?;
+    keyring.provision_name_key(&keys).await?;
+    let access_key = administration
+        .record_access_key(act, &slug, Scope::Full)
+        .await?;
+    let first = FirstStart { slug, access_key };
+    show(&first).map_err(ProvisionError::Unseen)?;
+    administration.activate(act, first.access_key).await?;
+    Ok(())
+}
+
+/// The first organization, if it has no access key yet; made, if there is none at all.
+async fn home(
+    act: &Act<'_>,
+    administration: &Administration,
+    slug: &Slug,
+) -> Result<Option<Organization>, ProvisionError> {
+    let mut organizations = administration.organizations(act, None, 2).await?;
+    if organizations.is_empty() {
+        match administration
+            .create_organization(act, slug.clone(), Ownership::Personal)
+            .await
+        {
+            Ok(home) => return Ok(Some(home)),
+            // Another process was first.
+            Err(AdministrationError::Tenancy(TenancyError::SlugTaken)) => {
+                organizations = administration.organizations(act, None, 2).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let [home] = &organizations[..] else {
+        return Ok(None);
+    };
+    let can_have_one = matches!(home.standing, Standing::Active | Standing::Suspended);
+    if home.slug.as_ref() != Some(slug) || !can_have_one {
+        return Ok(None);
+    }
+    let access_keys = administration.access_keys(act, slug, None, 1).await?;
+    Ok(access_keys.is_empty().then(|| home.clone()))
+}
+
+const HOME: &str = "home";
