@@ -1,6 +1,9 @@
-//! What speaks HTTP: the listeners, and the doors behind them.
+//! What speaks HTTP: the listeners, the pipeline, and the doors.
 
+pub mod admin;
 pub mod net;
+pub mod pipeline;
+pub mod s3;
 
 mod health;
 mod operator;

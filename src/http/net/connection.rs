@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -239,6 +240,7 @@ where
     let fits = header_bytes(request.uri(), request.headers()) as u64 <= net.header_bytes_max;
     let request = request
         .map(|incoming| RequestBody::new(incoming, net.body_idle_timeout, Arc::clone(activity)));
+    let activity = Arc::clone(activity);
     async move {
         // A stream of HTTP/2 runs in a task of its own, which `StreamExecutor` gave this state.
         let stream = STREAM.try_with(Arc::clone).ok();
@@ -248,9 +250,10 @@ where
                 .await
                 .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
         } else {
+            drop(request);
             Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
         };
-        Ok(match answered {
+        let mut response = match answered {
             Ok(response) => response.map(|body| ResponseBody::new(Some(body), stream, in_flight)),
             // The panic hook has logged what happened and where.
             Err(status) => {
@@ -258,7 +261,14 @@ where
                 *response.status_mut() = status;
                 response
             }
-        })
+        };
+        // A client that expected `100 Continue` never sends the body that was refused, and what it
+        // sends next on this connection would be taken for that body (RFC 9110, section 10.1.1).
+        if activity.is_body_unread() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        Ok(response)
     }
 }
 

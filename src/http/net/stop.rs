@@ -43,8 +43,10 @@ impl Stop {
         tokio::spawn(async move {
             loop {
                 let number = tokio::select! {
-                    _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
-                    _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+                    Some(()) = terminate.recv() => SignalKind::terminate().as_raw_value(),
+                    Some(()) = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+                    // The runtime is being taken down, which is no second signal.
+                    else => return,
                 };
                 if stop.is_requested() {
                     tracing::warn!("second signal: ending at once");

@@ -412,6 +412,18 @@ async fn a_refused_upload_still_reads_its_answer() {
 }
 
 #[tokio::test]
+async fn what_follows_a_body_that_was_refused_unsent_is_no_part_of_it() {
+    let house = House::open(Net::default(), None).await;
+    let mut stream = house.connect().await;
+    let head =
+        b"PUT /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n";
+    stream.write_all(head).await.expect("sent");
+    let text = read_to_end(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 403 "), "{text}");
+    assert!(text.contains("\r\nconnection: close\r\n"), "{text}");
+}
+
+#[tokio::test]
 async fn large_headers_are_refused() {
     let net = Net {
         header_bytes_max: 8 << 10,

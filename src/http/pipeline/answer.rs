@@ -1,0 +1,109 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::Response;
+use http_body::{Frame, SizeHint};
+
+use super::door::Fault;
+use crate::authz::Receipt;
+
+/// What a door answers: the head, what it holds, and what was done for it.
+pub struct Answer {
+    /// Status and fields.
+    pub head: Response<()>,
+    /// The body.
+    pub content: Content,
+    /// What the service did. For a stream the pipeline counts the bytes itself, as they leave.
+    pub receipt: Receipt,
+}
+
+/// The body of an answer.
+pub enum Content {
+    /// None.
+    Empty,
+    /// All of it.
+    Whole(Bytes),
+    /// As it comes.
+    Stream {
+        /// How many bytes it has.
+        length: u64,
+        /// The bytes. After an error the answer breaks off.
+        pieces: Pieces,
+    },
+}
+
+/// The bytes of a streamed answer, each verified before it is here.
+pub type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, Fault>> + Send>>;
+
+/// The body that a listener sends.
+pub struct Body(Inner);
+
+enum Inner {
+    Whole(Bytes),
+    Stream {
+        left: u64,
+        pieces: Pin<Box<dyn Stream<Item = Result<Bytes, BrokenOff>> + Send>>,
+    },
+}
+
+/// The answer cannot be brought to its end; the connection has to show that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer broke off")]
+pub struct BrokenOff;
+
+impl Body {
+    /// A body that is there.
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self(Inner::Whole(bytes))
+    }
+
+    /// A body of `length` bytes that comes in pieces.
+    pub(super) fn stream(
+        length: u64,
+        pieces: impl Stream<Item = Result<Bytes, BrokenOff>> + Send + 'static,
+    ) -> Self {
+        Self(Inner::Stream {
+            left: length,
+            pieces: Box::pin(pieces),
+        })
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match &mut self.get_mut().0 {
+            Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Inner::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Inner::Stream { left, pieces } => pieces.as_mut().poll_next(cx).map(|piece| {
+                piece.map(|piece| {
+                    piece.map(|bytes| {
+                        *left = left.saturating_sub(bytes.len() as u64);
+                        Frame::data(bytes)
+                    })
+                })
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Inner::Whole(bytes) => bytes.is_empty(),
+            Inner::Stream { left, .. } => *left == 0,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match &self.0 {
+            Inner::Whole(bytes) => bytes.len() as u64,
+            Inner::Stream { left, .. } => *left,
+        })
+    }
+}

@@ -1,0 +1,96 @@
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use http::StatusCode;
+
+use super::answer::{BrokenOff, Pieces};
+use super::call::Call;
+use super::door::Fault;
+use crate::audit::Decision;
+use crate::authz::Receipt;
+
+/// Hands out a streamed answer and closes its call: when the last piece leaves, when something
+/// breaks, or when the client does.
+pub(super) fn deliver(
+    call: Call,
+    status: StatusCode,
+    receipt: Receipt,
+    length: u64,
+    pieces: Pieces,
+) -> impl Stream<Item = Result<Bytes, BrokenOff>> + Send {
+    let delivery = Delivery {
+        call,
+        status,
+        receipt: Receipt {
+            bytes_out: 0,
+            ..receipt
+        },
+        length,
+        pieces,
+    };
+    stream::try_unfold(delivery, |mut delivery| async move {
+        Ok(delivery.next().await?.map(|bytes| (bytes, delivery)))
+    })
+}
+
+struct Delivery {
+    call: Call,
+    status: StatusCode,
+    receipt: Receipt,
+    length: u64,
+    pieces: Pieces,
+}
+
+impl Delivery {
+    async fn next(&mut self) -> Result<Option<Bytes>, BrokenOff> {
+        if self.receipt.bytes_out == self.length {
+            return Ok(None);
+        }
+        let piece = match self.pieces.next().await {
+            Some(Ok(piece)) => piece,
+            Some(Err(fault)) => return self.break_off(fault).await,
+            None => {
+                let fault = Fault::Damaged("an object ends before its length".to_owned());
+                return self.break_off(fault).await;
+            }
+        };
+        self.receipt.bytes_out += piece.len() as u64;
+        if self.receipt.bytes_out >= self.length {
+            // The last piece stays here if the log cannot be written: nobody has then got a
+            // whole answer that nobody knows of.
+            if let Err(error) = self.call.close(self.status, self.receipt) {
+                tracing::error!(request_id = %self.call.id(), %error, "a read was not recorded");
+                return Err(BrokenOff);
+            }
+        }
+        Ok(Some(piece))
+    }
+
+    async fn break_off(&mut self, fault: Fault) -> Result<Option<Bytes>, BrokenOff> {
+        let request_id = self.call.id();
+        match fault {
+            Fault::Damaged(what) => {
+                tracing::error!(%request_id, what, "an answer broke off: damaged");
+                if let Err(error) = self.call.record_deed(Decision::Damaged { what }).await {
+                    tracing::error!(%request_id, %error, "damage was not recorded");
+                }
+            }
+            Fault::Operator(cause) | Fault::Refused(cause) => {
+                tracing::warn!(%request_id, cause, "an answer broke off");
+            }
+            Fault::Caller => {}
+        }
+        Err(BrokenOff)
+    }
+}
+
+/// The client broke off, or the answer did: what has left until now is what was read.
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if self.call.is_closed() {
+            return;
+        }
+        if let Err(error) = self.call.close(self.status, self.receipt) {
+            tracing::error!(request_id = %self.call.id(), %error, "a read was not recorded");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use names::{NodeId, Slug};
+use wire::sigv4;
+
+use super::answer::{Answer, Body, Content};
+use super::call::Call;
+use super::delivery::deliver;
+use super::door::{Deed, Door, DoorError, Fault, Refused, UNKNOWN};
+use super::head::Head;
+use super::request_id::RequestId;
+use crate::audit::{Audit, Decision, PlatformEvent};
+use crate::authn::{Authenticated, Authn, AuthnError};
+use crate::authz::{Receipt, Standing};
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::http::net::{Peer, RequestBody};
+use crate::metering::Metering;
+use crate::telemetry::Metrics;
+use crate::tenancy::Tenancy;
+
+/// What every call goes through, whichever door it came in by:
+///
+/// ```text
+/// authenticate → read → standing → authorize → allowance → service → record, meter → answer
+///      │           │        │          │                      │            │
+///      │           └────────┴──────────┴─── what went wrong ──┴────────────┘
+///      │                                    │
+///      ▼ the platform's log,                ▼ the organization's log: refusals and damage
+///        gathered per source                  durably, the rest batched; then the answer
+/// ```
+///
+/// A log that cannot be written refuses the call.
+pub struct Pipeline {
+    pub(super) authn: Authn,
+    pub(super) tenancy: Arc<Tenancy>,
+    pub(super) audit: Arc<Audit>,
+    pub(super) metering: Arc<Metering>,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Clock,
+    pub(super) entropy: Entropy,
+    /// `x-amz-id-2`: which process answered, opaque to callers.
+    pub(super) host: String,
+}
+
+impl Pipeline {
+    /// Puts it together.
+    #[expect(clippy::too_many_arguments, reason = "one of each part")]
+    pub fn new(
+        node: NodeId,
+        authn: Authn,
+        tenancy: Arc<Tenancy>,
+        audit: Arc<Audit>,
+        metering: Arc<Metering>,
+        metrics: Metrics,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        Self {
+            authn,
+            tenancy,
+            audit,
+            metering,
+            metrics,
+            clock,
+            entropy,
+            host: STANDARD.encode(node.bytes()),
+        }
+    }
+
+    /// Answers one request that came in by `door`.
+    pub async fn answer<D: Door>(
+        self: Arc<Self>,
+        door: &D,
+        request: Request<RequestBody>,
+        peer: &Peer,
+    ) -> Response<Body> {
+        let begun = self.clock.monotonic();
+        let id = RequestId::draw(&self.entropy);
+        let source = peer.address.ip();
+        let (head, body) = Head::split(request);
+        let is_head = *head.method() == Method::HEAD;
+        let path = head.path().to_owned();
+        let refused = Refused {
+            id,
+            host: &self.host,
+            is_head,
+            path: &path,
+        };
+
+        let read = door.read(&head);
+        let organization = read
+            .as_ref()
+            .ok()
+            .and_then(|read| read.organization.as_ref());
+        let (authenticated, standing) = match self.authenticate::<D>(&head, organization).await {
+            Ok(found) => found,
+            Err(error) => return self.turn_away(door, &refused, source, begun, error),
+        };
+        let (deed, asked) = match read {
+            Ok(read) => (read.deed, Ok(read.asked)),
+            Err(error) => (Deed::unknown(&path), Err(error)),
+        };
+        let mut call = Call::begin(
+            Arc::clone(&self),
+            id,
+            begun,
+            source,
+            authenticated,
+            standing,
+            deed,
+        );
+        if let Err(error) = call.check_log() {
+            let error = D::Error::from(error);
+            log_cause(id, call.operation(), error.fault());
+            call.close_recorded(error.status(), Receipt::default());
+            return self.send(id, door.refuse(&refused, &error));
+        }
+        let outcome = match asked {
+            Ok(asked) => door.perform(&call, asked, head, body).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(answer) => self.finish(door, &refused, call, answer),
+            Err(error) => self.fail(door, &refused, call, error).await,
+        }
+    }
+
+    /// Who calls, proven, and how the caller's organization stands.
+    async fn authenticate<D: Door>(
+        &self,
+        head: &Head,
+        organization: Option<&Slug>,
+    ) -> Result<(Authenticated, Standing), D::Error> {
+        let fields = head.fields();
+        let request = sigv4::Request {
+            method: head.method().as_str(),
+            path: head.path(),
+            query: head.query(),
+            headers: &fields,
+        };
+        let authenticated = self.authn.sigv4(&request, D::SERVICE).await?;
+        // The host of another organization knows no such access key.
+        if let Some(organization) = organization
+            && !self
+                .tenancy
+                .is_named(&authenticated.caller, organization)
+                .await?
+        {
+            return Err(AuthnError::UnknownAccessKey.into());
+        }
+        let standing = self.tenancy.standing(&authenticated.caller).await?;
+        Ok((authenticated, standing))
+    }
+
+    /// Whoever is not authenticated, for lack of a proof or of a catalog, is in no organization's
+    /// log.
+    fn turn_away<D: Door>(
+        &self,
+        door: &D,
+        refused: &Refused<'_>,
+        source: IpAddr,
+        begun: Duration,
+        error: D::Error,
+    ) -> Response<Body> {
+        if let Fault::Refused(what) = error.fault() {
+            self.audit.note_platform(PlatformEvent {
+                at_ms: self.clock.now_ms(),
+                source: Some(source),
+                what: what.clone(),
+            });
+        }
+        log_cause(refused.id, UNKNOWN, error.fault());
+        let status = error.status();
+        self.answered(refused.id, UNKNOWN, status, begun, Receipt::default());
+        self.send(refused.id, door.refuse(refused, &error))
+    }
+
+    /// Notes and meters what was done, and answers.
+    fn finish<D: Door>(
+        &self,
+        door: &D,
+        refused: &Refused<'_>,
+        mut call: Call,
+        answer: Answer,
+    ) -> Response<Body> {
+        let Answer {
+            head,
+            content,
+            receipt,
+        } = answer;
+        let status = head.status();
+        let content = match content {
+            Content::Stream { length, pieces } if length > 0 => {
+                let pieces = deliver(call, status, receipt, length, pieces);
+                let head = self.sign(refused.id, head);
+                return head.map(|()| Body::stream(length, pieces));
+            }
+            Content::Stream { .. } | Content::Empty => Bytes::new(),
+            Content::Whole(bytes) => bytes,
+        };
+        match call.close(status, receipt) {
+            Ok(()) => self.sign(refused.id, head).map(|()| Body::whole(content)),
+            Err(error) => {
+                let error = D::Error::from(error);
+                log_cause(refused.id, "unrecorded", error.fault());
+                self.send(refused.id, door.refuse(refused, &error))
+            }
+        }
+    }
+
+    /// Records what went wrong, durably where it must be, and answers it.
+    async fn fail<D: Door>(
+        &self,
+        door: &D,
+        refused: &Refused<'_>,
+        mut call: Call,
+        error: D::Error,
+    ) -> Response<Body> {
+        log_cause(refused.id, call.operation(), error.fault());
+        let recorded = match error.fault() {
+            Fault::Refused(rule) => {
+                let rule = rule.clone();
+                call.record_deed(Decision::Refused { rule }).await
+            }
+            Fault::Damaged(what) => {
+                let what = what.clone();
+                call.record_deed(Decision::Damaged { what }).await
+            }
+            Fault::Caller | Fault::Operator(_) => {
+                let noted = call.close(error.status(), Receipt::default());
+                let error = noted.err().map_or(error, D::Error::from);
+                return self.send(refused.id, door.refuse(refused, &error));
+            }
+        };
+        let error = recorded.err().map_or(error, D::Error::from);
+        call.close_recorded(error.status(), Receipt::default());
+        self.send(refused.id, door.refuse(refused, &error))
+    }
+
+    fn send(&self, id: RequestId, answer: Answer) -> Response<Body> {
+        let content = match answer.content {
+            Content::Whole(bytes) => bytes,
+            Content::Empty | Content::Stream { .. } => Bytes::new(),
+        };
+        self.sign(id, answer.head).map(|()| Body::whole(content))
+    }
+
+    /// Says which request is answered, and by whom.
+    fn sign(&self, id: RequestId, mut head: Response<()>) -> Response<()> {
+        let fields = head.headers_mut();
+        for (name, text) in [(REQUEST_ID, id.to_string().as_str()), (ID_2, &self.host)] {
+            if let Ok(value) = HeaderValue::from_str(text) {
+                fields.insert(name, value);
+            }
+        }
+        head
+    }
+
+    /// Counts an answer, and writes its line in the log.
+    pub(super) fn answered(
+        &self,
+        id: RequestId,
+        operation: &'static str,
+        status: StatusCode,
+        begun: Duration,
+        receipt: Receipt,
+    ) {
+        let took = self.clock.monotonic().saturating_sub(begun);
+        let Receipt {
+            bytes_in,
+            bytes_out,
+        } = receipt;
+        self.metrics.answered(operation, status, took);
+        self.metrics.transferred(bytes_in, bytes_out);
+        tracing::debug!(
+            request_id = %id,
+            operation,
+            status = status.as_u16(),
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            bytes_in,
+            bytes_out,
+            "answered"
+        );
+    }
+}
+
+/// What is not the caller's turn is an operator's to read.
+fn log_cause(id: RequestId, operation: &'static str, fault: &Fault) {
+    match fault {
+        Fault::Caller | Fault::Refused(_) => {}
+        Fault::Operator(cause) => tracing::warn!(request_id = %id, operation, cause, "unavailable"),
+        Fault::Damaged(cause) => tracing::error!(request_id = %id, operation, cause, "damaged"),
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
