@@ -12,6 +12,14 @@ pub mod blobs;
 pub mod catalog;
 pub mod keyring;
 
+pub mod audit;
+pub mod authn;
+pub mod drive;
+pub mod metering;
+pub mod tenancy;
+
+pub mod ops;
+
 pub mod http;
 
 pub mod cli;

@@ -1,6 +1,15 @@
 //! The command line: one file per command.
 
+mod audit;
+mod destroy;
+mod key;
+mod open;
+mod org;
+mod print;
+mod root;
+mod rotate;
 mod serve;
+mod verify;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -21,6 +30,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Org(org::Org),
+    Key(key::Key),
+    Rotate(rotate::Rotate),
+    Root(root::Root),
+    Verify(verify::Verify),
+    Audit(audit::Audit),
 }
 
 impl Cli {
@@ -37,6 +52,12 @@ impl Cli {
                 runtime.block_on(async {
                     match self.command {
                         Command::Serve(serve) => serve.run().await,
+                        Command::Org(org) => org.run().await,
+                        Command::Key(key) => key.run().await,
+                        Command::Rotate(rotate) => rotate.run().await,
+                        Command::Root(root) => root.run().await,
+                        Command::Verify(verify) => verify.run().await,
+                        Command::Audit(audit) => audit.run().await,
                     }
                 })
             });

@@ -1,13 +1,30 @@
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::Args;
 use http::{Response, StatusCode};
 use http_body_util::Full;
+use tokio::task::{JoinHandle, JoinSet};
+use uuid::Uuid;
 
+use super::open::{Absent, Opened};
+use super::print::{Endpoint, Exports};
 use super::{Outcome, Settings};
+use crate::authn::Authn;
+use crate::authz::Operator;
+use crate::blobs::{self, Blobs};
+use crate::config::{self, Config};
+use crate::drive::{Drive, DriveSettings};
+use crate::http::admin::Admin;
 use crate::http::net::{Certificates, Listener, Stop};
+use crate::http::pipeline::Pipeline;
+use crate::http::s3::S3;
 use crate::http::{Health, OperatorToken};
+use crate::metering::Metering;
+use crate::ops::provision::{FirstStart, first_start};
+use crate::ops::{Act, Checkpoints, Collector, CollectorSettings};
 use crate::telemetry::{self, Metrics};
 
 /// Serve until SIGTERM or SIGINT.
@@ -18,34 +35,153 @@ pub(super) struct Serve {
 }
 
 impl Serve {
+    /// Puts the program together, serves, and takes it apart in this order:
+    ///
+    /// ```text
+    /// signal ── listeners drain ── jobs end ── usage and activity are written ── last checkpoint
+    /// ```
     pub(super) async fn run(self) -> Outcome {
-        let config = self.settings.load()?;
+        let mut config = self.settings.load()?;
         telemetry::init(&config.log)?;
         let stop = Stop::new();
         stop.on_signals()?;
 
-        let certificates = config
-            .control
-            .tls_dir
-            .as_deref()
-            .map(Certificates::open)
-            .transpose()?;
-        if let Some(certificates) = &certificates {
-            certificates.watch(config.net.tls_reload_interval, stop.clone())?;
-        }
-        let control =
-            Listener::bind("control", config.control.listen, certificates.as_ref()).await?;
-        tracing::info!(address = %control.local_addr()?, "control listens");
+        // Sockets first: a second server on the same ports ends before it touches anything.
+        let api = listen(
+            "api",
+            config.api.listen,
+            &config.api.tls_dir,
+            &config,
+            &stop,
+        )
+        .await?;
+        let control_dir = &config.control.tls_dir;
+        let control = listen(
+            "control",
+            config.control.listen,
+            control_dir,
+            &config,
+            &stop,
+        )
+        .await?;
+        // Port 0 has become one that can be told.
+        config.api.listen = api.local_addr()?;
 
+        let opened = Opened::open(&config, Absent::Make).await?;
+        show_first_key(&config, &opened).await?;
+        let house = House::build(&config, opened, &api, &control)?;
+        if let Err(error) = house.blobs.check().await {
+            tracing::warn!(%error, "the blob store does not answer; not ready until it does");
+        }
+
+        let background = Background::start(&house, &config, &stop);
+        tracing::info!(address = %api.local_addr()?, "api listens");
+        tracing::info!(address = %control.local_addr()?, "control listens");
+        let served = Stop::new();
+        let serve = async {
+            tokio::join!(
+                house.serve_api(api, &config.net, stop.clone()),
+                house.serve_control(control, &config, stop.clone()),
+            );
+            background.end().await;
+            served.request();
+        };
+        tokio::join!(serve, house.follow(served.requested()));
+        Ok(())
+    }
+}
+
+/// The running program's parts.
+struct House {
+    opened: Opened,
+    blobs: Arc<dyn Blobs>,
+    metering: Arc<Metering>,
+    metrics: Metrics,
+    pipeline: Arc<Pipeline>,
+    s3: Arc<S3>,
+}
+
+impl House {
+    fn build(
+        config: &Config,
+        opened: Opened,
+        api: &Listener,
+        control: &Listener,
+    ) -> Result<Self, blobs::BlobError> {
         let metrics = Metrics::new();
+        metrics.show_connections("api", api.connections());
         metrics.show_connections("control", control.connections());
-        let operator = OperatorToken::new(config.operator_token.as_ref());
-        let health = Arc::new(Health::new(metrics, operator, stop.clone()));
-        control
-            .serve(&config.net, stop, move |request, _peer| {
-                let health = Arc::clone(&health);
+        let (clock, entropy) = (opened.clock.clone(), opened.entropy.clone());
+        // Blocks on a disk, once, while nobody is served.
+        let blobs = blobs::open(&config.blobs)?;
+        let metering = Arc::new(Metering::new(opened.catalog.clone(), clock.clone()));
+        metrics.register(|registry| {
+            opened.audit.register(registry);
+            metering.register(registry);
+        });
+        let drive = Drive::new(
+            opened.catalog.clone(),
+            Arc::clone(&blobs),
+            Arc::clone(&opened.keyring),
+            drive_settings(&config.drive),
+            clock.clone(),
+            entropy.clone(),
+        );
+        let authn = Authn::new(
+            opened.platform.clone(),
+            Arc::clone(&opened.keyring),
+            config.api.region.clone(),
+            clock.clone(),
+            entropy.clone(),
+        );
+        let pipeline = Pipeline::new(
+            opened.node,
+            authn,
+            Arc::clone(&opened.tenancy),
+            Arc::clone(&opened.audit),
+            Arc::clone(&metering),
+            metrics.clone(),
+            clock,
+            entropy,
+        );
+        Ok(Self {
+            s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
+            pipeline: Arc::new(pipeline),
+            opened,
+            blobs,
+            metering,
+            metrics,
+        })
+    }
+
+    async fn serve_api(&self, listener: Listener, net: &config::Net, stop: Stop) {
+        let (pipeline, s3) = (Arc::clone(&self.pipeline), Arc::clone(&self.s3));
+        listener
+            .serve(net, stop, move |request, peer| {
+                let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
+                async move { pipeline.answer(&*s3, request, &peer).await }
+            })
+            .await;
+    }
+
+    async fn serve_control(&self, listener: Listener, config: &Config, stop: Stop) {
+        let health = Arc::new(self.health(config, stop.clone()));
+        let admin = Arc::new(Admin::new(
+            OperatorToken::new(config.operator_token.as_ref()),
+            Arc::clone(&self.opened.administration),
+            self.opened.clock.clone(),
+            self.opened.entropy.clone(),
+        ));
+        listener
+            .serve(&config.net, stop, move |request, peer| {
+                let (health, admin) = (Arc::clone(&health), Arc::clone(&admin));
                 async move {
-                    health.answer(&request).await.unwrap_or_else(|| {
+                    if let Some(response) = health.answer(&request).await {
+                        return response;
+                    }
+                    let source = Some(peer.address.ip());
+                    let response = admin.answer(request, source).await;
+                    response.unwrap_or_else(|| {
                         let mut response = Response::new(Full::<Bytes>::default());
                         *response.status_mut() = StatusCode::NOT_FOUND;
                         response
@@ -53,6 +189,170 @@ impl Serve {
                 }
             })
             .await;
-        Ok(())
+    }
+
+    /// Keeps caches coherent with what other processes change, and states that this node is there.
+    async fn follow(&self, stop: impl Future<Output = ()> + Send) {
+        let Opened {
+            node,
+            platform,
+            keyring,
+            ..
+        } = &self.opened;
+        let tend = async || keyring.tend().await;
+        platform.follow(*node, tend, stop).await;
+    }
+
+    fn health(&self, config: &Config, stop: Stop) -> Health {
+        let operator = OperatorToken::new(config.operator_token.as_ref());
+        let (catalog, blobs) = (self.opened.platform.clone(), Arc::clone(&self.blobs));
+        Health::new(self.metrics.clone(), operator, stop)
+            .with_probe(
+                "catalog",
+                Box::new(move || {
+                    let catalog = catalog.clone();
+                    Box::pin(async move { catalog.ready().await.map_err(|e| e.to_string()) })
+                }),
+            )
+            .with_probe(
+                "blobs",
+                Box::new(move || {
+                    let blobs = Arc::clone(&blobs);
+                    Box::pin(async move { blobs.check().await.map_err(|e| e.to_string()) })
+                }),
+            )
+    }
+}
+
+/// What works beside the listeners.
+struct Background {
+    /// End with the listeners.
+    jobs: JoinSet<()>,
+    /// End when nobody adds anything any more.
+    writers: JoinSet<()>,
+    stop_writers: Stop,
+    checkpoints: JoinHandle<()>,
+    stop_checkpoints: Stop,
+}
+
+impl Background {
+    fn start(house: &House, config: &Config, stop: &Stop) -> Self {
+        let opened = &house.opened;
+        let (stop_writers, stop_checkpoints) = (Stop::new(), Stop::new());
+
+        let mut jobs = JoinSet::new();
+        let collector = Collector::new(
+            opened.jobs.clone(),
+            Arc::clone(&house.blobs),
+            CollectorSettings {
+                collect_interval: config.drive.collect_interval,
+                orphan_sweep_interval: config.drive.orphan_sweep_interval,
+                orphan_age: config.drive.orphan_age,
+            },
+            opened.node,
+            opened.clock.clone(),
+        );
+        let stopping = stop.clone();
+        jobs.spawn(async move { collector.run(stopping.requested()).await });
+
+        let mut writers = JoinSet::new();
+        let (audit, stopping) = (Arc::clone(&opened.audit), stop_writers.clone());
+        writers.spawn(async move { audit.run(stopping.requested()).await });
+        let (metering, stopping) = (Arc::clone(&house.metering), stop_writers.clone());
+        writers.spawn(async move { metering.run(stopping.requested()).await });
+
+        let checkpoints = Checkpoints::new(
+            &config.audit,
+            opened.platform.clone(),
+            Arc::clone(&opened.keyring),
+            opened.node,
+            opened.clock.clone(),
+        );
+        let (audit, stopping) = (Arc::clone(&opened.audit), stop_checkpoints.clone());
+        Self {
+            jobs,
+            writers,
+            stop_writers,
+            checkpoints: tokio::spawn(async move {
+                checkpoints.run(&audit, stopping.requested()).await;
+            }),
+            stop_checkpoints,
+        }
+    }
+
+    /// Waits for each to have done its work. One that panicked has been logged where it did.
+    async fn end(self) {
+        self.jobs.join_all().await;
+        self.stop_writers.request();
+        self.writers.join_all().await;
+        self.stop_checkpoints.request();
+        let _logged = self.checkpoints.await;
+    }
+}
+
+async fn listen(
+    name: &'static str,
+    address: std::net::SocketAddr,
+    tls_dir: &Option<std::path::PathBuf>,
+    config: &Config,
+    stop: &Stop,
+) -> Result<Listener, Box<dyn std::error::Error + Send + Sync>> {
+    let open =
+        |directory: &Path| -> Result<Certificates, Box<dyn std::error::Error + Send + Sync>> {
+            let certificates = Certificates::open(directory)?;
+            certificates.watch(config.net.tls_reload_interval, stop.clone())?;
+            Ok(certificates)
+        };
+    let certificates = tls_dir.as_deref().map(open).transpose()?;
+    Ok(Listener::bind(name, address, certificates.as_ref()).await?)
+}
+
+/// Shows the first access key of a new server on standard output, ready to be pasted. Logs go
+/// elsewhere.
+async fn show_first_key(config: &Config, opened: &Opened) -> Outcome {
+    let operator = Operator::authenticated();
+    let request_id = Uuid::from_bytes(opened.entropy.uuid_v7(opened.clock.now_ms()));
+    let act = Act {
+        operator: &operator,
+        request_id: &request_id.to_string(),
+        source: None,
+    };
+    let endpoint = Endpoint::of(config);
+    let show = |first: &FirstStart| {
+        let exports = Exports {
+            id: first.access_key.id().as_str(),
+            secret: first.access_key.expose(),
+            endpoint: &endpoint,
+        };
+        let mut out = io::stdout().lock();
+        writeln!(
+            out,
+            "# The first access key, of the organization {}. Its secret is shown this once.\n\
+             {exports}\
+             # Then, for instance:\n\
+             aws s3 mb s3://first-bucket\n\
+             echo hello | aws s3 cp - s3://first-bucket/hello.txt\n\
+             aws s3 cp s3://first-bucket/hello.txt -",
+            first.slug
+        )?;
+        out.flush()
+    };
+    first_start(
+        &act,
+        &opened.administration,
+        &opened.keyring,
+        &opened.jobs,
+        show,
+    )
+    .await?;
+    Ok(())
+}
+
+fn drive_settings(settings: &config::Drive) -> DriveSettings {
+    DriveSettings {
+        inline_max: settings.inline_max,
+        memory_max: settings.memory_max,
+        opaque_etags: settings.opaque_etags,
+        trash_delay: settings.trash_delay,
     }
 }

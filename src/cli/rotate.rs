@@ -1,0 +1,102 @@
+use std::sync::Arc;
+
+use clap::Args;
+use names::{OrgId, Slug};
+use uuid::Uuid;
+
+use super::open::{Absent, Opened};
+use super::print;
+use super::{Outcome, Settings};
+use crate::audit::{Decision, Event};
+use crate::authz::{Operator, record_activity_as_operator};
+use crate::ops::{Checkpoints, Rotation};
+use crate::telemetry;
+
+/// Rotate an organization's key, or the platform's, also while a server runs beside: data keys are
+/// wrapped again and the old key is deleted. Run again, it ends a rotation that was interrupted.
+#[derive(Debug, Args)]
+pub(super) struct Rotate {
+    #[command(flatten)]
+    whose: Whose,
+    /// For a key that has leaked: encrypt the data itself again.
+    #[arg(long)]
+    reencrypt: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Whose {
+    /// The organization's short name.
+    #[arg(long, value_name = "SLUG", value_parser = Slug::parse)]
+    org: Option<Slug>,
+    /// The platform's own key: accounts, access keys, organizations.
+    #[arg(long)]
+    platform: bool,
+}
+
+impl Rotate {
+    pub(super) async fn run(self) -> Outcome {
+        if self.reencrypt {
+            return Err(
+                "--reencrypt is not implemented: a rotation wraps data keys again, and whoever \
+                 has the leaked key and old copies of the data still reads these"
+                    .into(),
+            );
+        }
+        let config = self.settings.load()?;
+        telemetry::init(&config.log)?;
+        let opened = Opened::open(&config, Absent::Refuse).await?;
+        let operator = Operator::authenticated();
+        let org = match &self.whose.org {
+            Some(slug) => opened.tenancy.organization(&operator, slug).await?.org,
+            None => OrgId::PLATFORM,
+        };
+        match org.is_platform() {
+            true => opened.record(format!("operator {ACTION} {org}")).await?,
+            false => {
+                let permit = record_activity_as_operator(&operator, org);
+                opened.audit.record(permit, event(&opened)).await?;
+            }
+        }
+        let checkpoints = Arc::new(Checkpoints::new(
+            &config.audit,
+            opened.platform.clone(),
+            Arc::clone(&opened.keyring),
+            opened.node,
+            opened.clock.clone(),
+        ));
+        let rotation = Rotation::new(
+            opened.jobs.clone(),
+            Arc::clone(&opened.keyring),
+            checkpoints,
+            opened.node,
+            opened.clock.clone(),
+        );
+        let rotated = rotation.rotate(&operator, org).await?;
+        print::json(&rotated)?;
+        match rotated.damaged.len() {
+            0 => Ok(()),
+            count => Err(format!(
+                "{count} things are not what was written and were left: their key is not deleted"
+            )
+            .into()),
+        }
+    }
+}
+
+fn event(opened: &Opened) -> Event {
+    Event {
+        at_ms: opened.clock.now_ms(),
+        request_id: Uuid::from_bytes(opened.entropy.uuid_v7(opened.clock.now_ms())).to_string(),
+        actor: "operator".to_owned(),
+        source: None,
+        action: ACTION,
+        resource: "*".to_owned(),
+        decision: Decision::Allowed { status: 200 },
+        bytes: (0, 0),
+    }
+}
+
+const ACTION: &str = "bulkhead:RotateKey";
