@@ -1,1 +1,9 @@
 //! Integration tests.
+
+mod corpora;
+mod layers;
+mod s3;
+mod serving;
+mod signing;
+mod support;
+mod tidy;

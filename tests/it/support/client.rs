@@ -1,0 +1,178 @@
+//! A small S3 client that sends what it is told and normalizes nothing.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use bulkhead::clock::Clock;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use time::UtcDateTime;
+use tokio::net::TcpStream;
+
+use super::sign::{Key, Signer, UNSIGNED};
+
+/// Speaks to one server with one access key, over as many connections as it has requests in
+/// flight.
+pub struct Client {
+    address: SocketAddr,
+    signer: Signer,
+    clock: Clock,
+    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its header fields.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// Why there is no answer: the connection could not be made, or broke.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl Client {
+    /// Speaks to `address`.
+    pub fn new(address: SocketAddr, key: Key) -> Self {
+        Self {
+            address,
+            signer: Signer::new(key, REGION),
+            clock: Clock::system(),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Sends a signed request and reads the whole answer. `target` is path and query, encoded.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks.
+    pub async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        fields: &[(&'static str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, Failure> {
+        let mut request = self.request(method, target, fields, body.into())?;
+        self.signer.sign(&mut request, UNSIGNED, self.now());
+        self.exchange(request).await
+    }
+
+    /// As [`send`](Self::send), without a signature.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks.
+    pub async fn send_unsigned(
+        &self,
+        method: Method,
+        target: &str,
+        fields: &[(&'static str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, Failure> {
+        self.exchange(self.request(method, target, fields, body.into())?)
+            .await
+    }
+
+    /// Sends a signed request and counts the bytes of the answer's body instead of keeping them.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks.
+    pub async fn drain(
+        &self,
+        method: Method,
+        target: &str,
+        fields: &[(&'static str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<(StatusCode, u64), Failure> {
+        let mut request = self.request(method, target, fields, body.into())?;
+        self.signer.sign(&mut request, UNSIGNED, self.now());
+        let (response, connection) = self.begin(request).await?;
+        let (head, mut body) = response.into_parts();
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            length += frame?.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        self.keep(connection);
+        Ok((head.status, length))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        target: &str,
+        fields: &[(&'static str, &str)],
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header("host", self.address.to_string());
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        Ok(request.body(Full::new(body))?)
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+        let (response, connection) = self.begin(request).await?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
+        self.keep(connection);
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
+    }
+
+    async fn begin(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(Response<Incoming>, SendRequest<Full<Bytes>>), Failure> {
+        let mut connection = loop {
+            let Some(mut idle) = self.idle().pop() else {
+                break self.connect().await?;
+            };
+            // The server may have closed it meanwhile.
+            if idle.ready().await.is_ok() {
+                break idle;
+            }
+        };
+        Ok((connection.send_request(request).await?, connection))
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // Its errors reach whoever waits for the answer.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    fn keep(&self, connection: SendRequest<Full<Bytes>>) {
+        self.idle().push(connection);
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SendRequest<Full<Bytes>>>> {
+        self.idle.lock().expect("no panic while it is held")
+    }
+
+    fn now(&self) -> UtcDateTime {
+        let seconds = i64::try_from(self.clock.now_seconds()).expect("a date");
+        UtcDateTime::from_unix_timestamp(seconds).expect("a date")
+    }
+}
+
+/// The region that a server is in when nothing else is set.
+pub const REGION: &str = "us-east-1";

@@ -1,0 +1,6 @@
+//! What the integration tests stand on.
+
+pub mod client;
+pub mod house;
+pub mod modules;
+pub mod sign;
