@@ -86,8 +86,13 @@ impl Serve {
             background.end().await;
             served.request();
         };
-        tokio::join!(serve, house.follow(served.requested()));
-        Ok(())
+        let ended = async { tokio::join!(serve, house.follow(served.requested())) };
+        tokio::select! {
+            _ = ended => Ok(()),
+            // After a failed sync nobody knows what the disk holds: the next start finds out, and
+            // nothing is acknowledged in between.
+            reason = house.opened.platform.stopped() => Err(reason.into()),
+        }
     }
 }
 
@@ -199,7 +204,10 @@ impl House {
             keyring,
             ..
         } = &self.opened;
-        let tend = async || keyring.tend().await;
+        let tend = async || {
+            keyring.tend().await;
+            self.pipeline.tend();
+        };
         platform.follow(*node, tend, stop).await;
     }
 

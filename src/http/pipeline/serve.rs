@@ -74,6 +74,11 @@ impl Pipeline {
         }
     }
 
+    /// Drops what is kept of proofs that no longer hold. Called after every poll of the catalog.
+    pub fn tend(&self) {
+        self.authn.tend();
+    }
+
     /// Answers one request that came in by `door`.
     pub async fn answer<D: Door>(
         self: Arc<Self>,
