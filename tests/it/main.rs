@@ -1,6 +1,7 @@
 //! Integration tests.
 
 mod corpora;
+mod isolation;
 mod layers;
 mod s3;
 mod serving;

@@ -11,5 +11,6 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use route::{ROOT, ROUTES, Route};
 pub use service::Admin;
 pub use view::{AccessKeyView, NewAccessKeyView, OrganizationView};

@@ -4,10 +4,11 @@ use crate::tenancy::Transition;
 
 /// One thing that can be asked for: the table below is all of it, and dispatch follows it.
 #[derive(Debug)]
-pub(super) struct Route {
-    pub(super) method: Method,
+pub struct Route {
+    /// The method.
+    pub method: Method,
     /// Below [`ROOT`]; `{slug}` and `{id}` stand for one segment each.
-    pub(super) path: &'static str,
+    pub path: &'static str,
     pub(super) endpoint: Endpoint,
 }
 
@@ -88,9 +89,11 @@ impl Route {
     }
 }
 
-pub(super) const ROOT: &str = "/api/v1";
+/// What every path of this door begins with.
+pub const ROOT: &str = "/api/v1";
 
-pub(super) const ROUTES: [Route; 10] = [
+/// Every route, from which dispatch is made.
+pub const ROUTES: [Route; 10] = [
     Route {
         method: Method::POST,
         path: "/organizations",

@@ -1,6 +1,7 @@
 //! What the integration tests stand on.
 
 pub mod client;
+pub mod gateway;
 pub mod house;
 pub mod modules;
 pub mod sign;

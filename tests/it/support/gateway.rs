@@ -1,0 +1,253 @@
+//! The gateway with all its real parts in this process, on stores that count their calls, under a
+//! clock that stands still.
+
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bulkhead::audit::{Audit, AuditReader, Entry};
+use bulkhead::authn::Authn;
+use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
+use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
+use bulkhead::catalog::{self, Catalog, FaultyStore, SqliteStore, Store, doors};
+use bulkhead::clock::Clock;
+use bulkhead::config;
+use bulkhead::drive::{Drive, DriveSettings};
+use bulkhead::entropy::Entropy;
+use bulkhead::http::OperatorToken;
+use bulkhead::http::admin::Admin;
+use bulkhead::http::net::{Listener, Peer, Stop};
+use bulkhead::http::pipeline::Pipeline;
+use bulkhead::http::s3::S3;
+use bulkhead::keyring::Keyring;
+use bulkhead::metering::Metering;
+use bulkhead::ops::{Administration, provision};
+use bulkhead::telemetry::Metrics;
+use bulkhead::tenancy::{Ownership, Tenancy};
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+use names::{NodeId, OrgId, Slug};
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::sign::Key;
+
+/// A gateway that answers at two ports until the test ends.
+pub struct Gateway {
+    /// The address of the S3 door.
+    pub api: SocketAddr,
+    /// The address of `/api/v1`.
+    pub control: SocketAddr,
+    /// What was answered.
+    pub metrics: Metrics,
+    store: Arc<FaultyStore>,
+    blobs: Arc<FaultyBlobs>,
+    catalog: Catalog,
+    keyring: Arc<Keyring>,
+    tenancy: Arc<Tenancy>,
+    audit: Arc<Audit>,
+    operator: Operator,
+    _directory: TempDir,
+}
+
+/// An organization and a key that may do everything in it.
+pub struct Tenant {
+    /// Its identifier.
+    pub org: OrgId,
+    /// Its short name.
+    pub slug: Slug,
+    /// The key.
+    pub key: Key,
+}
+
+/// How often the stores were called. What the keyring reads, it reads from the catalog.
+pub type Calls = (catalog::Calls, blobs::Calls);
+
+impl Gateway {
+    /// Starts a gateway whose operator shows `token`.
+    pub async fn start(token: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (clock, _hand) = Clock::manual(Clock::system().now_ms());
+        let entropy = Entropy::system();
+        let path = directory.path().join("data").join("catalog.sqlite");
+        let store = SqliteStore::open(&path, 2, clock.clone()).expect("a catalog");
+        store.poll().await.expect("a catalog that answers");
+        let store = Arc::new(FaultyStore::new(store));
+        let (catalog, platform, _) = doors(Arc::clone(&store) as Arc<dyn Store>);
+        let root_file = directory.path().join("root.key");
+        let root = provision::root_file(&root_file, &platform, &entropy).await;
+        let keyring = Arc::new(Keyring::new(
+            platform.clone(),
+            root.expect("a root key"),
+            64,
+            clock.clone(),
+            entropy.clone(),
+        ));
+        provision::platform(&keyring).await.expect("a platform");
+        let tenancy = Arc::new(Tenancy::new(
+            platform.clone(),
+            Arc::clone(&keyring),
+            clock.clone(),
+            entropy.clone(),
+        ));
+        let node = NodeId::from_bytes(entropy.uuid_v7(clock.now_ms()));
+        let audit = Arc::new(Audit::new(
+            node,
+            catalog.clone(),
+            platform.clone(),
+            Arc::clone(&keyring),
+            &config::Audit::default(),
+            clock.clone(),
+        ));
+        let blobs = Arc::new(FaultyBlobs::new(Arc::new(ObjectBlobs::memory())));
+        let drive = Drive::new(
+            catalog.clone(),
+            Arc::clone(&blobs) as Arc<dyn Blobs>,
+            Arc::clone(&keyring),
+            drive_settings(&config::Drive::default()),
+            clock.clone(),
+            entropy.clone(),
+        );
+        let settings = config::Api::default();
+        let authn = Authn::new(
+            platform,
+            Arc::clone(&keyring),
+            settings.region.clone(),
+            clock.clone(),
+            entropy.clone(),
+        );
+        let metrics = Metrics::new();
+        let pipeline = Pipeline::new(
+            node,
+            authn,
+            Arc::clone(&tenancy),
+            Arc::clone(&audit),
+            Arc::new(Metering::new(catalog.clone(), clock.clone())),
+            metrics.clone(),
+            clock.clone(),
+            entropy.clone(),
+        );
+        let administration =
+            Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
+        let secret = config::Secret::new(token.to_owned());
+        let admin = Admin::new(
+            OperatorToken::new(Some(&secret)),
+            Arc::new(administration),
+            clock,
+            entropy,
+        );
+        Self {
+            api: serve_api(pipeline, S3::new(Arc::new(drive), &settings)).await,
+            control: serve_control(admin).await,
+            metrics,
+            store,
+            blobs,
+            catalog,
+            keyring,
+            tenancy,
+            audit,
+            operator: Operator::authenticated(),
+            _directory: directory,
+        }
+    }
+
+    /// Makes an organization.
+    pub async fn tenant(&self, slug: &str) -> Tenant {
+        let slug = Slug::parse(slug).expect("a slug");
+        let made = self
+            .tenancy
+            .create_organization(&self.operator, slug.clone(), Ownership::Provisioned)
+            .await
+            .expect("an organization");
+        let draft = self
+            .tenancy
+            .draft_access_key(&self.operator, made.org, Scope::Full);
+        let key = self.tenancy.create_access_key(&self.operator, draft).await;
+        let key = key.expect("an access key");
+        Tenant {
+            org: made.org,
+            slug,
+            key: Key {
+                id: key.id.to_string(),
+                secret: key.secret.to_string(),
+            },
+        }
+    }
+
+    /// A client of the S3 door.
+    pub fn client(&self, tenant: &Tenant) -> Client {
+        Client::new(self.api, tenant.key.clone())
+    }
+
+    /// The stores' calls so far.
+    pub fn calls(&self) -> Calls {
+        (self.store.calls(), self.blobs.calls())
+    }
+
+    /// Writes what was noted into the activity logs. Nobody is answered any more after that.
+    pub async fn close_logs(&self) {
+        self.audit.run(ready(())).await;
+    }
+
+    /// What is written in an organization's activity log.
+    pub async fn log(&self, tenant: &Tenant) -> Vec<Entry> {
+        let permit = read_activity_as_operator(&self.operator, tenant.org);
+        let mut entries = Vec::new();
+        AuditReader::new(&self.catalog, Arc::clone(&self.keyring), permit)
+            .walk(&BTreeMap::new(), |logged| {
+                entries.push(logged.entry.clone());
+            })
+            .await
+            .expect("a log that can be read");
+        entries
+    }
+}
+
+async fn serve_api(pipeline: Pipeline, s3: S3) -> SocketAddr {
+    let (listener, address) = listen("api").await;
+    let (pipeline, s3) = (Arc::new(pipeline), Arc::new(s3));
+    tokio::spawn(async move {
+        let answer = move |request, peer: Arc<Peer>| {
+            let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
+            async move { pipeline.answer(&*s3, request, &peer).await }
+        };
+        let net = config::Net::default();
+        listener.serve(&net, Stop::new(), answer).await;
+    });
+    address
+}
+
+async fn serve_control(admin: Admin) -> SocketAddr {
+    let (listener, address) = listen("control").await;
+    let admin = Arc::new(admin);
+    tokio::spawn(async move {
+        let answer = move |request, peer: Arc<Peer>| {
+            let admin = Arc::clone(&admin);
+            async move {
+                let response = admin.answer(request, Some(peer.address.ip())).await;
+                response.unwrap_or_else(|| Response::new(Full::<Bytes>::default()))
+            }
+        };
+        let net = config::Net::default();
+        listener.serve(&net, Stop::new(), answer).await;
+    });
+    address
+}
+
+async fn listen(name: &'static str) -> (Listener, SocketAddr) {
+    let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+    let listener = Listener::bind(name, any_port, None).await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    (listener, address)
+}
+
+fn drive_settings(settings: &config::Drive) -> DriveSettings {
+    DriveSettings {
+        inline_max: settings.inline_max,
+        memory_max: settings.memory_max,
+        opaque_etags: settings.opaque_etags,
+        trash_delay: settings.trash_delay,
+    }
+}
