@@ -1,6 +1,8 @@
 //! Integration tests.
 
 mod corpora;
+mod crash;
+mod durability;
 mod isolation;
 mod layers;
 mod s3;

@@ -24,7 +24,7 @@ pub struct House {
     /// What the first start printed: a key that may do everything in the first organization.
     pub key: Key,
     directory: TempDir,
-    settings: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
     running: Option<Running>,
     log: Arc<Mutex<String>>,
 }
@@ -46,11 +46,16 @@ impl House {
     /// Starts a server with `BULKHEAD_<name>` set to `value` for each of the settings.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| (format!("BULKHEAD_{name}"), (*value).into());
+        Self::start_in(settings.iter().map(owned).collect()).await
+    }
+
+    /// Starts a server with these variables beside those that every test sets.
+    pub async fn start_in(environment: Vec<(String, String)>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         fs::create_dir(directory.path().join("data")).expect("a directory");
         let mut house = Self {
             directory,
-            settings: settings.iter().map(owned).collect(),
+            environment,
             running: None,
             key: Key {
                 id: String::new(),
@@ -232,7 +237,7 @@ impl House {
         ]
         .into_iter()
         .map(|(name, value)| (format!("BULKHEAD_{name}"), value))
-        .chain(self.settings.iter().cloned())
+        .chain(self.environment.iter().cloned())
     }
 
     /// The listeners' addresses, from the log. A server that ends before it listens closes its

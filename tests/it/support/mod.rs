@@ -5,3 +5,5 @@ pub mod gateway;
 pub mod house;
 pub mod modules;
 pub mod sign;
+pub mod text;
+pub mod trace;
