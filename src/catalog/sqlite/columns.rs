@@ -165,15 +165,6 @@ impl Stored for BucketRow {
     }
 }
 
-/// That `v` has the highest sequence of its key. Not `ORDER BY … LIMIT 1`: SQLite plans such a
-/// statement anew whenever its parameters are bound, which costs more than running it.
-macro_rules! is_current {
-    () => {
-        "v.sequence = (SELECT MAX(m.sequence) FROM versions m
-           WHERE m.org_id = ?1 AND m.bucket_id = ?2 AND m.key = ?3)"
-    };
-}
-
 macro_rules! version_columns {
     () => {
         "v.org_id, v.bucket_id, v.key, v.sequence, v.version_id, v.is_null, v.size, \
@@ -327,7 +318,7 @@ pub(super) fn name_key(row: &SqlRow<'_>) -> Result<NameKeyRow> {
 
 pub(super) use {
     account_columns, audit_columns, blob_columns, bucket_columns, content_columns,
-    credential_columns, is_current, membership_columns, name_key_columns, org_key_columns,
+    credential_columns, membership_columns, name_key_columns, org_key_columns,
     organization_columns, part_columns, upload_columns, version_columns,
 };
 

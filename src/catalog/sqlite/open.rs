@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use refinery::{Runner, embed_migrations};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rustix::fs::{FlockOperation, flock};
 
@@ -51,6 +52,9 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, CatalogError> {
 fn set_up(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Plans depend on no bound value. Otherwise a cached statement is planned anew whenever its
+    // bindings change, which costs more than running it.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Nothing of what is sorted or rolled up may reach a file of its own, and a page that the
     // kernel cannot read is an error, not a signal.
     conn.pragma_update(None, "temp_store", "MEMORY")?;

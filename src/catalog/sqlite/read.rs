@@ -8,9 +8,9 @@ use rusqlite::{Connection, Error, Result, params};
 
 use super::columns::{
     NoContent, VERSION_COLUMNS, account_columns, audit_columns, audit_segment, blob, blob_columns,
-    bucket_columns, content, content_columns, credential_columns, is_current, membership_columns,
-    meter, name_key, name_key_columns, org_key_columns, organization_columns, part_columns,
-    unverified, upload_columns, version_columns,
+    bucket_columns, content, content_columns, credential_columns, membership_columns, meter,
+    name_key, name_key_columns, org_key_columns, organization_columns, part_columns, unverified,
+    upload_columns, version_columns,
 };
 use super::query::{all, damaged, int, one, unsigned};
 use crate::catalog::{
@@ -74,8 +74,8 @@ pub(super) fn version(
         concat!(
             "SELECT ",
             version_columns!(),
-            " FROM versions v WHERE v.org_id = ?1 AND v.bucket_id = ?2 AND v.key = ?3 AND ",
-            is_current!()
+            " FROM versions v WHERE v.org_id = ?1 AND v.bucket_id = ?2 AND v.key = ?3
+              ORDER BY v.sequence DESC LIMIT 1"
         ),
         params![org.bytes(), bucket.bytes(), key.as_bytes()],
         unverified,
@@ -98,8 +98,8 @@ pub(super) fn object(
             content_columns!(),
             " FROM versions v LEFT JOIN contents c
                 ON c.org_id = v.org_id AND c.version_id = v.version_id
-              WHERE v.org_id = ?1 AND v.bucket_id = ?2 AND v.key = ?3 AND ",
-            is_current!()
+              WHERE v.org_id = ?1 AND v.bucket_id = ?2 AND v.key = ?3
+              ORDER BY v.sequence DESC LIMIT 1"
         ),
         params![org.bytes(), bucket.bytes(), key.as_bytes()],
         |row| {

@@ -2,7 +2,7 @@ use names::{BucketId, ObjectKey, OrgId, VersionId};
 use rusqlite::params;
 
 use super::super::batch::Batch;
-use super::super::columns::{is_current, slices, unverified, version_columns};
+use super::super::columns::{slices, unverified, version_columns};
 use super::super::error::Applied;
 use super::super::query::int;
 use super::references::{self, References};
@@ -192,8 +192,8 @@ fn current(
         concat!(
             "SELECT ",
             version_columns!(),
-            " FROM versions v WHERE v.org_id = ?1 AND v.bucket_id = ?2 AND v.key = ?3 AND ",
-            is_current!()
+            " FROM versions v WHERE v.org_id = ?1 AND v.bucket_id = ?2 AND v.key = ?3
+              ORDER BY v.sequence DESC LIMIT 1"
         ),
         params![org.bytes(), bucket.bytes(), key.as_bytes()],
         unverified,
