@@ -9,8 +9,8 @@ pub struct InvalidBucketName;
 /// The name of a bucket inside one organization.
 ///
 /// Follows Amazon S3's rules for general purpose buckets: 3 to 63 characters of `a-z`, `0-9`, `.`
-/// and `-`; begins and ends with a letter or digit; no two periods in a row; not formatted as an
-/// IPv4 address; without the prefixes and suffixes that Amazon reserves.
+/// and `-`; it and every label between periods begins and ends with a letter or digit; not formatted
+/// as an IPv4 address; without the prefixes and suffixes that Amazon reserves.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BucketName(Box<str>);
 
@@ -25,7 +25,8 @@ impl BucketName {
                 .all(|byte| is_edge(byte) || matches!(byte, b'.' | b'-'))
             && bytes.first().is_some_and(is_edge)
             && bytes.last().is_some_and(is_edge)
-            && !text.contains("..")
+            // Every label between periods is one of a host name (RFC 1123).
+            && ![ "..", ".-", "-."].iter().any(|pair| text.contains(pair))
             && text.parse::<Ipv4Addr>().is_err();
         let reserved = RESERVED_PREFIXES.iter().any(|p| text.starts_with(p))
             || RESERVED_SUFFIXES.iter().any(|s| text.ends_with(s));
@@ -75,6 +76,8 @@ mod tests {
             ".abc",
             "abc.",
             "a..b",
+            "a.-b",
+            "a-.b",
             "192.168.5.4",
             "xn--abc",
             "abc-s3alias",

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
+use zeroize::Zeroizing;
 
+use self::s3_server::S3Server;
 use super::world::*;
 use crate::authz::Operator;
+use crate::blobs::{Blobs, DiskBlobs, ObjectBlobs, S3Credentials, S3Settings};
 use crate::drive::*;
+
+#[path = "../../../tests/it/support/s3_server.rs"]
+mod s3_server;
 
 const CHUNK: usize = 64 * 1024;
 const PART: usize = 5 << 20;
@@ -57,9 +63,9 @@ struct Checked {
 }
 
 impl Checked {
-    async fn new(seed: u64) -> Self {
+    async fn new(seed: u64, blobs: Arc<dyn Blobs>) -> Self {
         let mut checked = Self {
-            world: World::new().await,
+            world: World::over(settings(), blobs).await,
             objects: BTreeMap::new(),
             chance: Chance(seed),
         };
@@ -178,8 +184,8 @@ impl Checked {
     }
 }
 
-async fn run(seed: u64) {
-    let mut checked = Checked::new(seed).await;
+async fn run(seed: u64, blobs: Arc<dyn Blobs>) {
+    let mut checked = Checked::new(seed, blobs).await;
     for _ in 0..30 {
         checked.step().await;
         checked.check().await;
@@ -196,23 +202,33 @@ async fn run(seed: u64) {
 }
 
 #[tokio::test]
-async fn any_mixture_returns_the_exact_plaintext_1() {
-    run(1).await;
+async fn any_mixture_returns_the_exact_plaintext_from_memory() {
+    for seed in 1..=3 {
+        run(seed, Arc::new(ObjectBlobs::memory())).await;
+    }
 }
 
 #[tokio::test]
-async fn any_mixture_returns_the_exact_plaintext_2() {
-    run(2).await;
+async fn any_mixture_returns_the_exact_plaintext_from_a_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let blobs = DiskBlobs::open(directory.path()).unwrap();
+    run(4, Arc::new(blobs)).await;
 }
 
-#[tokio::test]
-async fn any_mixture_returns_the_exact_plaintext_3() {
-    run(3).await;
-}
-
-#[tokio::test]
-async fn any_mixture_returns_the_exact_plaintext_4() {
-    run(4).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn any_mixture_returns_the_exact_plaintext_from_an_s3_server() {
+    let server = S3Server::start();
+    let settings = S3Settings {
+        endpoint: Some(server.endpoint()),
+        region: S3Server::REGION.into(),
+        credentials: Some(S3Credentials {
+            access_key_id: S3Server::ACCESS_KEY_ID.into(),
+            secret_access_key: Zeroizing::new(S3Server::SECRET_ACCESS_KEY.into()),
+            session_token: None,
+        }),
+        ..S3Settings::new(S3Server::BUCKET)
+    };
+    run(1, Arc::new(ObjectBlobs::s3(&settings).unwrap())).await;
 }
 
 /// A body of `meant` in the middle of which `then` happens.
