@@ -13,6 +13,9 @@ mod store;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+#[path = "../../tests/it/support/s3_server.rs"]
+pub(crate) mod s3_server;
+#[cfg(test)]
 mod tests;
 
 pub use disk::DiskBlobs;

@@ -12,16 +12,13 @@ use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-use self::s3_server::S3Server;
 use super::conformance::{assert_missing, blob, conforms, content, list, org, pieces, read};
+use super::s3_server::S3Server;
 use super::{
     BlobEntry, BlobError, Blobs, Calls, DiskBlobs, Fault, FaultyBlobs, ObjectBlobs, S3Credentials,
     S3Settings, WRITE_SIZE, layout, open,
 };
 use crate::config;
-
-#[path = "../../tests/it/support/s3_server.rs"]
-mod s3_server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disk_conforms() {

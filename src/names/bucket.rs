@@ -26,7 +26,7 @@ impl BucketName {
             && bytes.first().is_some_and(is_edge)
             && bytes.last().is_some_and(is_edge)
             // Every label between periods is one of a host name (RFC 1123).
-            && ![ "..", ".-", "-."].iter().any(|pair| text.contains(pair))
+            && !["..", ".-", "-."].iter().any(|pair| text.contains(pair))
             && text.parse::<Ipv4Addr>().is_err();
         let reserved = RESERVED_PREFIXES.iter().any(|p| text.starts_with(p))
             || RESERVED_SUFFIXES.iter().any(|s| text.ends_with(s));

@@ -6,14 +6,11 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use zeroize::Zeroizing;
 
-use self::s3_server::S3Server;
 use super::world::*;
 use crate::authz::Operator;
+use crate::blobs::s3_server::S3Server;
 use crate::blobs::{Blobs, DiskBlobs, ObjectBlobs, S3Credentials, S3Settings};
 use crate::drive::*;
-
-#[path = "../../../tests/it/support/s3_server.rs"]
-mod s3_server;
 
 const CHUNK: usize = 64 * 1024;
 const PART: usize = 5 << 20;
