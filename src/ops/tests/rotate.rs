@@ -148,7 +148,7 @@ async fn what_is_damaged_is_left_and_keeps_its_key() {
     let tenant = process.tenant("acme").await;
     let flip = "UPDATE versions SET size = size + 1 WHERE key = CAST('small' AS BLOB)";
     let flip_blob = "UPDATE blobs SET header = CAST(substr(header, 1, 150) || zeroblob(42) AS BLOB)
-                     WHERE blob_id = (SELECT min(blob_id) FROM blobs)";
+                     WHERE blob_id = (SELECT min(blob_id) FROM blobs WHERE refs = 1)";
     let database = house.database();
     database
         .execute_batch("CREATE TABLE kept AS SELECT * FROM blobs")
@@ -175,7 +175,7 @@ async fn what_is_damaged_is_left_and_keeps_its_key() {
         .execute_batch(
             "UPDATE versions SET size = size - 1 WHERE key = CAST('small' AS BLOB);
              UPDATE blobs SET header = (SELECT header FROM kept WHERE kept.blob_id = blobs.blob_id)
-             WHERE blob_id = (SELECT min(blob_id) FROM blobs);
+             WHERE blob_id = (SELECT min(blob_id) FROM blobs WHERE refs = 1);
              DROP TABLE kept",
         )
         .unwrap();
