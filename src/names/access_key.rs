@@ -5,7 +5,8 @@ use std::fmt;
 #[error("not an access key id")]
 pub struct InvalidAccessKeyId;
 
-/// The public half of an access key: 3 to 128 letters, digits and `_`.
+/// The public half of a credential: 3 to 128 letters, digits and `_`. An access key's is the access
+/// key id of the S3 API; a token's stands before its secret.
 ///
 /// Amazon's API reference limits `AccessKeyId` to 16 to 128 characters of `\w`; shorter ones are
 /// let through here so that they are answered as unknown rather than as malformed.

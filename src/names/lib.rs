@@ -10,6 +10,8 @@ mod checksum;
 mod id;
 mod key;
 mod part;
+mod policy;
+mod secret_path;
 mod slug;
 
 pub use access_key::{AccessKeyId, InvalidAccessKeyId};
@@ -20,4 +22,6 @@ pub use id::{
 };
 pub use key::{InvalidObjectKey, KeyPrefix, ObjectKey};
 pub use part::{InvalidPartNumber, PartNumber};
+pub use policy::{Effect, Glob, InvalidGlob, Policy, Statement};
+pub use secret_path::{InvalidSecretPath, SecretPath, SecretPrefix};
 pub use slug::{InvalidSlug, Slug};
