@@ -21,7 +21,8 @@ use super::segment::Segment;
 use super::writer::lock;
 use super::*;
 use crate::authz::{
-    AppendActivity, Caller, Operator, Permit, Scope, read_activity_as_operator, record_activity,
+    AppendActivity, Caller, CredentialKind, Narrowing, Operator, Permit, read_activity_as_operator,
+    record_activity,
 };
 use crate::catalog::{
     Catalog, Jobs, Mutation, OrgState, OrganizationRow, PlatformCatalog, SqliteStore, Store, doors,
@@ -201,7 +202,8 @@ fn permit(org: OrgId, principal: u8) -> Permit<AppendActivity> {
         org,
         PrincipalId::from_bytes([principal; 16]),
         AccessKeyId::parse("BHAK00000000000000000000").unwrap(),
-        Scope::Full,
+        CredentialKind::AccessKey,
+        Arc::new(Narrowing::NONE),
     ))
 }
 

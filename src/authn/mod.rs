@@ -10,4 +10,4 @@ mod sigv4;
 mod tests;
 
 pub use error::AuthnError;
-pub use sigv4::{Authenticated, Authn};
+pub use sigv4::{Authn, Signed};

@@ -6,7 +6,7 @@ use wire::sigv4::{Presented, Request, SigningKey};
 use super::decoy::Decoy;
 use super::error::AuthnError;
 use super::proven::Proven;
-use crate::authz::Caller;
+use crate::authz::{Caller, CredentialKind, Narrowing};
 use crate::catalog::{CredentialRow, PlatformCatalog, RowTag, Unverified};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -35,10 +35,8 @@ pub struct Authn {
     proven: Proven,
 }
 
-/// A request whose signature was verified.
-pub struct Authenticated {
-    /// Who calls.
-    pub caller: Caller,
+/// A signature that was verified.
+pub struct Signed {
     /// What was presented: what the body is said to be, and what chunk signatures follow from.
     pub presented: Presented,
     /// The key that signs the chunks of an aws-chunked body.
@@ -79,7 +77,7 @@ impl Authn {
         &self,
         request: &Request<'_>,
         service: &'static str,
-    ) -> Result<Authenticated, AuthnError> {
+    ) -> Result<(Caller, Signed), AuthnError> {
         let presented = Presented::of(request)?.ok_or(AuthnError::Anonymous)?;
         if carries_session_token(request) {
             return Err(AuthnError::InvalidToken);
@@ -88,11 +86,11 @@ impl Authn {
         let now_seconds = i64::try_from(self.clock.now_seconds()).unwrap_or(i64::MAX);
         if let Some((caller, signing_key)) = self.proven.find(&presented, self.clock.monotonic()) {
             presented.verify(request, &signing_key, now_seconds)?;
-            return Ok(Authenticated {
-                caller,
+            let signed = Signed {
                 presented,
                 signing_key,
-            });
+            };
+            return Ok((caller, signed));
         }
         let lookup = self
             .keyring
@@ -111,11 +109,11 @@ impl Authn {
         let signing_key = Arc::new(credential.signing_key);
         self.keep(&presented, &lookup, credential.tag, &caller, &signing_key)
             .await;
-        Ok(Authenticated {
-            caller,
+        let signed = Signed {
             presented,
             signing_key,
-        })
+        };
+        Ok((caller, signed))
     }
 
     /// Drops the signing keys that are outdated. Called after every poll of the catalog.
@@ -159,7 +157,13 @@ impl Authn {
         let is_presented = record.id() == presented.access_key();
         Ok(Credential {
             caller: (is_presented && row.revoked_ms.is_none()).then(|| {
-                Caller::authenticated(row.org, row.principal, record.id().clone(), record.scope())
+                Caller::authenticated(
+                    row.org,
+                    row.principal,
+                    record.id().clone(),
+                    CredentialKind::AccessKey,
+                    Arc::new(Narrowing::to(record.scope())),
+                )
             }),
             signing_key: SigningKey::derive(record.expose(), presented.scope()),
             tag,

@@ -44,14 +44,14 @@ async fn a_signature_of_every_kind_is_verified() {
         ),
     ] {
         let proven = world.authenticate(&client.get(payload)).await.unwrap();
-        assert_eq!(proven.presented.payload(), kind);
+        assert_eq!(proven.1.presented.payload(), kind);
     }
     // Read from the directory, then from what was kept.
     for _ in 0..2 {
         let proven = world.authenticate(&client.presigned(60)).await.unwrap();
-        assert_eq!(proven.caller.org(), acme.org);
-        assert_eq!(proven.caller.access_key(), &key.id);
-        assert_eq!(proven.caller.scope(), Scope::Full);
+        assert_eq!(proven.0.org(), acme.org);
+        assert_eq!(proven.0.credential(), &key.id);
+        assert_eq!(proven.0.narrowing().scope, Scope::Full);
     }
 }
 
@@ -159,11 +159,11 @@ async fn a_revoked_key_is_refused_on_the_next_request() {
     let client = world.client(&key);
     let proven = world.authenticate(&client.get(EMPTY)).await.unwrap();
     assert_eq!(world.authn.proven_len(), 1);
-    assert_eq!(Arc::strong_count(&proven.signing_key), 2, "kept");
+    assert_eq!(Arc::strong_count(&proven.1.signing_key), 2, "kept");
     world.revoke(acme.org, &key.id).await;
     let refused = world.authenticate(&client.get(EMPTY)).await;
     assert!(matches!(refused, Err(AuthnError::UnknownAccessKey)));
-    assert_eq!(Arc::strong_count(&proven.signing_key), 1, "wiped");
+    assert_eq!(Arc::strong_count(&proven.1.signing_key), 1, "wiped");
     let other = world.client(&other);
     assert!(world.authenticate(&other.get(EMPTY)).await.is_ok());
 }
@@ -180,7 +180,7 @@ async fn a_revocation_of_another_process_holds_with_the_next_poll() {
     beside.revoke(acme.org, &key.id).await;
     world.store.poll().await.unwrap();
     world.authn.tend();
-    assert_eq!(Arc::strong_count(&proven.signing_key), 1, "wiped");
+    assert_eq!(Arc::strong_count(&proven.1.signing_key), 1, "wiped");
     let refused = world.authenticate(&client.get(EMPTY)).await;
     assert!(matches!(refused, Err(AuthnError::UnknownAccessKey)));
 }
@@ -225,7 +225,7 @@ async fn a_key_of_one_organization_proves_nothing_in_another() {
         .authenticate(&world.client(&theirs).get(EMPTY))
         .await
         .unwrap();
-    assert_eq!(proven.caller.org(), evil.org);
+    assert_eq!(proven.0.org(), evil.org);
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn what_was_proven_is_read_again_once_it_may_have_changed() {
     ] {
         invalidate();
         let proven = world.authenticate(&client.get(EMPTY)).await.unwrap();
-        kept.push(proven.signing_key);
+        kept.push(proven.1.signing_key);
     }
     for (one, next) in kept.iter().zip(&kept[1..]) {
         assert!(!Arc::ptr_eq(one, next), "a proof outlived a change");
@@ -261,7 +261,7 @@ async fn what_was_proven_is_read_again_once_it_may_have_changed() {
     coherence.changed(acme.org, Class::Buckets);
     coherence.changed(OrgId::from_bytes([9; 16]), Class::Rights);
     let again = world.authenticate(&client.get(EMPTY)).await.unwrap();
-    assert!(Arc::ptr_eq(&proven.signing_key, &again.signing_key));
+    assert!(Arc::ptr_eq(&proven.1.signing_key, &again.1.signing_key));
 }
 
 /// What the catalog is asked for tells nobody whether an access key exists, or whose it is.
@@ -398,7 +398,7 @@ async fn a_transplanted_row_is_refused() {
         assert!(
             matches!(refused, Err(AuthnError::Damaged(_))),
             "{attack}: {:?}",
-            refused.map(|proven| proven.caller)
+            refused.map(|proven| proven.0)
         );
         database
             .execute_batch(

@@ -1,28 +1,64 @@
-use super::resource::{InBucket, InOrganization, OfObject, Resource, UnderPrefix};
+use super::resource::{
+    InBucket, InOrganization, OfObject, OfSecret, OfSubject, Resource, UnderPath, UnderPrefix,
+};
 
 /// What an action does to the organization's data, which decides who may do it and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Changes nothing that a caller can see. Allowed to read-only keys and while suspended.
+    /// Changes nothing that a caller can see. Allowed to read-only credentials and while suspended.
     Read,
-    /// Changes data. Refused to read-only keys and while the organization is suspended.
+    /// Changes data. Refused to read-only credentials and while the organization is suspended.
     Write,
+    /// Changes what the organization or a credential is, not its data. Refused to read-only
+    /// credentials, and allowed while the organization is suspended or about to be deleted.
+    Govern,
     /// Kept by the gateway itself on behalf of a caller: the activity log and usage.
     Record,
+}
+
+/// What part of an organization an action is about. Roles are made of areas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// Buckets and objects.
+    Drive,
+    /// Secrets.
+    Vault,
+    /// Members, invitations and teams.
+    People,
+    /// Agents and what they keep.
+    Agents,
+    /// Grants.
+    Grants,
+    /// Access keys and tokens of anybody in the organization.
+    Credentials,
+    /// Who the caller is, and its own credentials.
+    Own,
+    /// The activity log.
+    Activity,
+    /// Plan, usage and credits.
+    Billing,
+    /// Name and settings.
+    Settings,
+    /// The end of the organization, and its export.
+    Lifecycle,
 }
 
 /// One thing that can be permitted. The implementors are the whole table of actions.
 pub trait Action: sealed::Sealed + Send + Sync + 'static {
     /// The name in policies and activity logs, in Amazon's spelling where Amazon has the action.
     const NAME: &'static str;
+    /// What Amazon calls it elsewhere: policies may use these names too.
+    const ALIASES: &'static [&'static str];
     /// What it does to the data.
     const ACCESS: Access;
+    /// What it is about.
+    const AREA: Area;
     /// What it is done to.
     type Resource: Resource;
 }
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $action:ident = $name:literal, $access:ident, $resource:ty;)*) => {
+    ($($(#[$doc:meta])* $action:ident = $name:literal $(| $alias:literal)*, $area:ident, $access:ident, $resource:ty;)*) => {
         $(
             $(#[$doc])*
             #[derive(Debug)]
@@ -30,54 +66,136 @@ macro_rules! actions {
             impl sealed::Sealed for $action {}
             impl Action for $action {
                 const NAME: &'static str = $name;
+                const ALIASES: &'static [&'static str] = &[$($alias),*];
                 const ACCESS: Access = Access::$access;
+                const AREA: Area = Area::$area;
                 type Resource = $resource;
             }
         )*
 
-        /// Every action with what it does, for the printed policy.
-        #[cfg(test)]
-        pub(super) const TABLE: &[(&str, Access)] = &[$(($name, Access::$access)),*];
+        /// Every action, for the printed policy and for whoever asks about one by its name.
+        pub(super) const TABLE: &[Row] = &[$(Row {
+            name: $name,
+            aliases: &[$($alias),*],
+            area: Area::$area,
+            access: Access::$access,
+        }),*];
     };
+}
+
+/// An action as data.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// Its other names.
+    pub aliases: &'static [&'static str],
+    /// What it is about.
+    pub area: Area,
+    /// What it does.
+    pub access: Access,
+}
+
+/// The action that `name` names in a policy, in any case of its letters.
+pub fn action_named(name: &str) -> Option<Row> {
+    let is_it = |known: &&'static str| known.eq_ignore_ascii_case(name);
+    TABLE
+        .iter()
+        .find(|row| is_it(&row.name) || row.aliases.iter().any(|alias| is_it(&alias)))
+        .copied()
 }
 
 actions! {
     /// Lists the organization's buckets.
-    ListBuckets = "s3:ListAllMyBuckets", Read, InOrganization;
+    ListBuckets = "s3:ListAllMyBuckets", Drive, Read, InOrganization;
     /// Makes a bucket.
-    CreateBucket = "s3:CreateBucket", Write, InBucket;
+    CreateBucket = "s3:CreateBucket", Drive, Write, InBucket;
     /// Asks whether a bucket exists, and where.
-    HeadBucket = "s3:GetBucketLocation", Read, InBucket;
+    HeadBucket = "s3:GetBucketLocation", Drive, Read, InBucket;
     /// Deletes an empty bucket.
-    DeleteBucket = "s3:DeleteBucket", Write, InBucket;
+    DeleteBucket = "s3:DeleteBucket", Drive, Write, InBucket;
     /// Lists the objects below a prefix.
-    ListObjects = "s3:ListBucket", Read, UnderPrefix;
+    ListObjects = "s3:ListBucket", Drive, Read, UnderPrefix;
     /// Lists the multipart uploads in progress below a prefix.
-    ListUploads = "s3:ListBucketMultipartUploads", Read, UnderPrefix;
+    ListUploads = "s3:ListBucketMultipartUploads", Drive, Read, UnderPrefix;
     /// Reads an object or its metadata.
-    GetObject = "s3:GetObject", Read, OfObject;
+    GetObject = "s3:GetObject", Drive, Read, OfObject;
     /// Writes an object.
-    PutObject = "s3:PutObject", Write, OfObject;
+    PutObject = "s3:PutObject", Drive, Write, OfObject;
     /// Deletes an object.
-    DeleteObject = "s3:DeleteObject", Write, OfObject;
+    DeleteObject = "s3:DeleteObject", Drive, Write, OfObject;
     /// Begins a multipart upload.
-    CreateUpload = "bulkhead:CreateMultipartUpload", Write, OfObject;
+    CreateUpload = "bulkhead:CreateMultipartUpload" | "s3:PutObject", Drive, Write, OfObject;
     /// Writes a part of a multipart upload.
-    PutPart = "bulkhead:UploadPart", Write, OfObject;
+    PutPart = "bulkhead:UploadPart" | "s3:PutObject", Drive, Write, OfObject;
     /// Makes a multipart upload the object.
-    CompleteUpload = "bulkhead:CompleteMultipartUpload", Write, OfObject;
+    CompleteUpload = "bulkhead:CompleteMultipartUpload" | "s3:PutObject", Drive, Write, OfObject;
     /// Gives up a multipart upload.
-    AbortUpload = "s3:AbortMultipartUpload", Write, OfObject;
+    AbortUpload = "s3:AbortMultipartUpload", Drive, Write, OfObject;
     /// Lists the parts of a multipart upload.
-    ListParts = "s3:ListMultipartUploadParts", Read, OfObject;
+    ListParts = "s3:ListMultipartUploadParts", Drive, Read, OfObject;
+
+    /// Lists secrets below a path, without their values.
+    ListSecrets = "vault:list" | "secretsmanager:ListSecrets", Vault, Read, UnderPath;
+    /// Describes a secret and its versions, without their values.
+    DescribeSecret = "vault:describe" | "secretsmanager:DescribeSecret" | "secretsmanager:ListSecretVersionIds" | "secretsmanager:GetResourcePolicy", Vault, Read, OfSecret;
+    /// Shows the value of a secret.
+    RevealSecret = "vault:reveal" | "secretsmanager:GetSecretValue" | "secretsmanager:BatchGetSecretValue", Vault, Read, OfSecret;
+    /// Uses a secret in a call without seeing it.
+    UseSecret = "vault:use", Vault, Read, OfSecret;
+    /// Makes or changes a secret.
+    PutSecret = "vault:put" | "secretsmanager:CreateSecret" | "secretsmanager:PutSecretValue" | "secretsmanager:UpdateSecret" | "secretsmanager:UpdateSecretVersionStage" | "secretsmanager:TagResource" | "secretsmanager:UntagResource" | "secretsmanager:RestoreSecret", Vault, Write, OfSecret;
+    /// Deletes a secret or versions of it.
+    DeleteSecret = "vault:delete" | "secretsmanager:DeleteSecret", Vault, Write, OfSecret;
+
+    /// Shows who the caller is.
+    ShowSelf = "bulkhead:GetCallerIdentity" | "sts:GetCallerIdentity", Own, Read, InOrganization;
+    /// Makes a credential of the caller's own, narrower than the one that it shows.
+    CreateOwnCredential = "bulkhead:CreateOwnCredential" | "sts:GetSessionToken" | "sts:AssumeRole", Own, Write, InOrganization;
+    /// Lists the caller's own credentials.
+    ListOwnCredentials = "bulkhead:ListOwnCredentials", Own, Read, InOrganization;
+    /// Revokes a credential of the caller's own.
+    RevokeOwnCredential = "bulkhead:RevokeOwnCredential", Own, Govern, InOrganization;
+
+    /// Lists or shows members, invitations and teams.
+    ReadPeople = "bulkhead:ReadPeople", People, Read, OfSubject;
+    /// Invites, changes or removes members, and makes and changes teams.
+    ManagePeople = "bulkhead:ManagePeople", People, Write, OfSubject;
+    /// Lists or shows agents.
+    ReadAgents = "bulkhead:ReadAgents", Agents, Read, OfSubject;
+    /// Makes, changes and removes agents.
+    ManageAgents = "bulkhead:ManageAgents", Agents, Write, OfSubject;
+    /// Reads what an agent keeps: skills, settings, knowledge, conversations and tasks.
+    ReadAgentRecords = "bulkhead:ReadAgentRecords", Agents, Read, OfSubject;
+    /// Writes what an agent keeps.
+    WriteAgentRecords = "bulkhead:WriteAgentRecords", Agents, Write, OfSubject;
+    /// Lists or shows grants, and explains decisions.
+    ReadGrants = "bulkhead:ReadGrants", Grants, Read, OfSubject;
+    /// Gives and takes grants.
+    ManageGrants = "bulkhead:ManageGrants", Grants, Write, OfSubject;
+    /// Lists the credentials of anybody in the organization.
+    ReadCredentials = "bulkhead:ReadCredentials", Credentials, Read, OfSubject;
+    /// Makes credentials for agents, and revokes anybody's.
+    ManageCredentials = "bulkhead:ManageCredentials", Credentials, Govern, OfSubject;
+
     /// Appends to the organization's activity log.
-    AppendActivity = "bulkhead:AppendActivity", Record, InOrganization;
+    AppendActivity = "bulkhead:AppendActivity", Activity, Record, InOrganization;
     /// Reads and verifies the organization's activity log.
-    ReadActivity = "bulkhead:ReadActivity", Read, InOrganization;
+    ReadActivity = "bulkhead:ReadActivity", Activity, Read, InOrganization;
     /// Adds to the organization's usage.
-    RecordUsage = "bulkhead:RecordUsage", Record, InOrganization;
-    /// Reads what the organization used.
-    ReadUsage = "bulkhead:ReadUsage", Read, InOrganization;
+    RecordUsage = "bulkhead:RecordUsage", Billing, Record, InOrganization;
+    /// Reads what the organization used, its plan, its credits and statements.
+    ReadUsage = "bulkhead:ReadUsage", Billing, Read, InOrganization;
+    /// Sends usage events of what runs outside of the gateway.
+    SendUsage = "bulkhead:SendUsage", Billing, Write, InOrganization;
+    /// Reads the organization's name and settings.
+    ReadSettings = "bulkhead:ReadSettings", Settings, Read, InOrganization;
+    /// Changes the organization's name and settings.
+    ManageSettings = "bulkhead:ManageSettings", Settings, Write, InOrganization;
+    /// Exports everything that the organization has, decrypted.
+    ExportOrganization = "bulkhead:ExportOrganization", Lifecycle, Read, InOrganization;
+    /// Asks for the organization to be deleted, or takes that back.
+    DeleteOrganization = "bulkhead:DeleteOrganization", Lifecycle, Govern, InOrganization;
 }
 
 mod sealed {

@@ -1,4 +1,8 @@
-use names::{AccessKeyId, OrgId, PrincipalId};
+use std::sync::Arc;
+
+use names::{AccessKeyId, AccountId, OrgId, Policy, PrincipalId};
+
+use super::role::Role;
 
 /// What an access key lets its principal do at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +13,35 @@ pub enum Scope {
     ReadOnly,
 }
 
+/// How a credential narrows its principal's rights. It can only narrow: what it lets be done, the
+/// principal has to be allowed as well, now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Narrowing {
+    /// Whether it may write.
+    pub scope: Scope,
+    /// The role that it is limited to.
+    pub role: Option<Role>,
+    /// Policies, each of which has to allow.
+    pub policies: Vec<Policy>,
+}
+
+impl Narrowing {
+    /// All that the principal may do.
+    pub const NONE: Self = Self {
+        scope: Scope::Full,
+        role: None,
+        policies: Vec::new(),
+    };
+
+    /// Only whether it may write.
+    pub fn to(scope: Scope) -> Self {
+        Self {
+            scope,
+            ..Self::NONE
+        }
+    }
+}
+
 /// Whether an organization may be worked in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -16,10 +49,26 @@ pub enum Standing {
     Active,
     /// Reads only.
     Suspended,
+    /// Reads only, until it is destroyed or restored.
+    Deleting,
     /// Keys are evicted; every call answers that the organization is sealed.
     Sealed,
     /// The keys are gone.
     Destroyed,
+}
+
+/// What a caller has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// An access key, by a signature.
+    AccessKey,
+    /// An API token, as a bearer.
+    ApiToken,
+    /// What an account got for its password, or for a login at its identity provider: it may
+    /// switch to another organization of the account, which no other credential can.
+    Session(AccountId),
+    /// What STS handed out, by a signature.
+    StsSession,
 }
 
 /// Who calls: a principal of exactly one organization, proven by a credential.
@@ -29,23 +78,26 @@ pub enum Standing {
 pub struct Caller {
     org: OrgId,
     principal: PrincipalId,
-    access_key: AccessKeyId,
-    scope: Scope,
+    credential: AccessKeyId,
+    kind: CredentialKind,
+    narrowing: Arc<Narrowing>,
 }
 
 impl Caller {
-    /// States that the holder of `access_key` has proven to hold its secret.
+    /// States that the holder of `credential` has proven to hold its secret.
     pub fn authenticated(
         org: OrgId,
         principal: PrincipalId,
-        access_key: AccessKeyId,
-        scope: Scope,
+        credential: AccessKeyId,
+        kind: CredentialKind,
+        narrowing: Arc<Narrowing>,
     ) -> Self {
         Self {
             org,
             principal,
-            access_key,
-            scope,
+            credential,
+            kind,
+            narrowing,
         }
     }
 
@@ -60,13 +112,18 @@ impl Caller {
     }
 
     /// The credential, by its public name.
-    pub fn access_key(&self) -> &AccessKeyId {
-        &self.access_key
+    pub fn credential(&self) -> &AccessKeyId {
+        &self.credential
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> CredentialKind {
+        self.kind
     }
 
     /// How far the credential reaches.
-    pub fn scope(&self) -> Scope {
-        self.scope
+    pub fn narrowing(&self) -> &Arc<Narrowing> {
+        &self.narrowing
     }
 }
 

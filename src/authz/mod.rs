@@ -1,23 +1,35 @@
 //! Who may do what. A [`Permit`] is the only way into a service, and only this module makes one:
-//! a table of actions and pure functions over it.
+//! a table of actions and roles, and pure functions over them.
 
 mod action;
 mod allowance;
 mod caller;
 mod permit;
 mod resource;
+mod rights;
+mod role;
 #[cfg(test)]
 mod tests;
 
 pub use action::{
-    AbortUpload, Access, Action, AppendActivity, CompleteUpload, CreateBucket, CreateUpload,
-    DeleteBucket, DeleteObject, GetObject, HeadBucket, ListBuckets, ListObjects, ListParts,
-    ListUploads, PutObject, PutPart, ReadActivity, ReadUsage, RecordUsage,
+    AbortUpload, Access, Action, AppendActivity, Area, CompleteUpload, CreateBucket,
+    CreateOwnCredential, CreateUpload, DeleteBucket, DeleteObject, DeleteOrganization,
+    DeleteSecret, DescribeSecret, ExportOrganization, GetObject, HeadBucket, ListBuckets,
+    ListObjects, ListOwnCredentials, ListParts, ListSecrets, ListUploads, ManageAgents,
+    ManageCredentials, ManageGrants, ManagePeople, ManageSettings, PutObject, PutPart, PutSecret,
+    ReadActivity, ReadAgentRecords, ReadAgents, ReadCredentials, ReadGrants, ReadPeople,
+    ReadSettings, ReadUsage, RecordUsage, RevealSecret, RevokeOwnCredential, Row, SendUsage,
+    ShowSelf, UseSecret, WriteAgentRecords, action_named,
 };
 pub use allowance::{Allowance, Receipt};
-pub use caller::{Caller, Operator, Scope, Standing};
+pub use caller::{Caller, CredentialKind, Narrowing, Operator, Scope, Standing};
 pub use permit::{
-    Permit, Refusal, authorize, read_activity_as_operator, read_usage_as_operator, record_activity,
+    Permit, authorize, explain, read_activity_as_operator, read_usage_as_operator, record_activity,
     record_activity_as_operator, record_usage,
 };
-pub use resource::{InBucket, InOrganization, OfObject, Resource, UnderPrefix};
+pub use resource::{
+    HOMES, Home, InBucket, InOrganization, Named, OfObject, OfSecret, OfSubject, Resource,
+    SubjectKind, UnderPath, UnderPrefix,
+};
+pub use rights::{Granted, Refusal, Rights, Rule, Subject};
+pub use role::{InvalidRole, Role};

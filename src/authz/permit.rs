@@ -1,10 +1,13 @@
 use std::marker::PhantomData;
 
-use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId};
+use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
-use super::action::{Access, Action, AppendActivity, ReadActivity, ReadUsage, RecordUsage};
-use super::caller::{Caller, Operator, Scope, Standing};
-use super::resource::{InBucket, InOrganization, OfObject, UnderPrefix};
+use super::action::{Action, AppendActivity, ReadActivity, ReadUsage, RecordUsage, Row};
+use super::caller::{Caller, Operator, Standing};
+use super::resource::{
+    InBucket, InOrganization, OfObject, OfSecret, OfSubject, Resource, UnderPath, UnderPrefix,
+};
+use super::rights::{Asked, Refusal, Rights, Rule, decide, judge};
 
 /// Proof that a principal may do `A` to one resource of one organization, now.
 ///
@@ -23,6 +26,7 @@ use super::resource::{InBucket, InOrganization, OfObject, UnderPrefix};
 ///     org: names::OrgId::from_bytes([1; 16]),
 ///     principal: names::PrincipalId::from_bytes([1; 16]),
 ///     resource: InOrganization,
+///     rule: bulkhead::authz::Rule::Operator,
 ///     _action: std::marker::PhantomData,
 /// };
 /// ```
@@ -31,75 +35,70 @@ pub struct Permit<A: Action> {
     org: OrgId,
     principal: PrincipalId,
     resource: A::Resource,
+    rule: Rule,
     _action: PhantomData<fn() -> A>,
 }
 
-/// Why an authenticated caller is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The access key is read-only and the action writes.
-    #[error("the access key is read-only")]
-    ReadOnlyKey,
-    /// The organization is suspended and the action writes.
-    #[error("the organization is suspended: it can be read only")]
-    Suspended,
-    /// The organization is sealed.
-    #[error("the organization is sealed")]
-    Sealed,
-    /// The organization's keys are destroyed.
-    #[error("the organization is destroyed")]
-    Destroyed,
-}
-
-/// Decides whether `caller` may do `A` to `resource` while its organization stands as it does.
+/// Decides whether `caller`, whose rights are `rights`, may do `A` to `resource` while its
+/// organization stands as it does.
 pub fn authorize<A: Action>(
     caller: &Caller,
+    rights: &Rights,
     standing: Standing,
     resource: A::Resource,
 ) -> Result<Permit<A>, Refusal> {
-    decide(A::ACCESS, caller.scope(), standing)?;
-    Ok(Permit::new(caller.org(), caller.principal(), resource))
+    let rule = decide::<A>(caller, rights, standing, &resource)?;
+    Ok(Permit::new(
+        caller.org(),
+        caller.principal(),
+        resource,
+        rule,
+    ))
+}
+
+/// Says by which rule `caller` may do the action that a policy names so, or by which not.
+pub fn explain(
+    caller: &Caller,
+    rights: &Rights,
+    standing: Standing,
+    action: Row,
+    resource: &dyn Resource,
+) -> Result<Rule, Refusal> {
+    let asked = Asked {
+        action,
+        home: resource.home(),
+        named: &|| resource.named(),
+    };
+    judge(caller, rights, standing, &asked)
 }
 
 /// Lets the activity log record what `caller` did or was refused.
 pub fn record_activity(caller: &Caller) -> Permit<AppendActivity> {
-    Permit::new(caller.org(), caller.principal(), InOrganization)
+    Permit::new(caller.org(), caller.principal(), InOrganization, Rule::Own)
 }
 
 /// Lets the activity log of `org` record what the operator did to it.
 pub fn record_activity_as_operator(_: &Operator, org: OrgId) -> Permit<AppendActivity> {
-    Permit::new(org, OPERATOR, InOrganization)
+    Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
 }
 
 /// Lets the operator verify and export the activity log of `org`.
 pub fn read_activity_as_operator(_: &Operator, org: OrgId) -> Permit<ReadActivity> {
-    Permit::new(org, OPERATOR, InOrganization)
+    Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
 }
 
 /// Lets the operator see what `org` used: totals, never content.
 pub fn read_usage_as_operator(_: &Operator, org: OrgId) -> Permit<ReadUsage> {
-    Permit::new(org, OPERATOR, InOrganization)
+    Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
 }
 
 /// Lets metering count what `caller` used.
 pub fn record_usage(caller: &Caller) -> Permit<RecordUsage> {
-    Permit::new(caller.org(), caller.principal(), InOrganization)
-}
-
-/// The rule by itself, so that the printed policy can enumerate it.
-pub(super) fn decide(access: Access, scope: Scope, standing: Standing) -> Result<(), Refusal> {
-    match (access, standing, scope) {
-        (_, Standing::Destroyed, _) => Err(Refusal::Destroyed),
-        (_, Standing::Sealed, _) => Err(Refusal::Sealed),
-        (Access::Write, Standing::Suspended, _) => Err(Refusal::Suspended),
-        (Access::Write, Standing::Active, Scope::ReadOnly) => Err(Refusal::ReadOnlyKey),
-        (Access::Write, Standing::Active, Scope::Full)
-        | (Access::Read | Access::Record, Standing::Active | Standing::Suspended, _) => Ok(()),
-    }
+    Permit::new(caller.org(), caller.principal(), InOrganization, Rule::Own)
 }
 
 impl<A: Action> Permit<A> {
-    fn new(org: OrgId, principal: PrincipalId, resource: A::Resource) -> Self {
+    fn new(org: OrgId, principal: PrincipalId, resource: A::Resource, rule: Rule) -> Self {
         // Only a Caller or an Operator leads here, and neither authentication nor provisioning
         // ever names organization 0; the assertion keeps a later mistake from opening it.
         assert!(!org.is_platform(), "no permit names the platform");
@@ -107,6 +106,7 @@ impl<A: Action> Permit<A> {
             org,
             principal,
             resource,
+            rule,
             _action: PhantomData,
         }
     }
@@ -119,6 +119,11 @@ impl<A: Action> Permit<A> {
     /// Who was permitted.
     pub fn principal(&self) -> PrincipalId {
         self.principal
+    }
+
+    /// The rule that allowed it.
+    pub fn rule(&self) -> Rule {
+        self.rule
     }
 
     /// What was permitted to be acted on.
@@ -155,6 +160,27 @@ impl<A: Action<Resource = UnderPrefix>> Permit<A> {
     /// The prefix below which it may be listed.
     pub fn prefix(&self) -> &KeyPrefix {
         &self.resource.prefix
+    }
+}
+
+impl<A: Action<Resource = OfSecret>> Permit<A> {
+    /// The secret that the permit is for.
+    pub fn path(&self) -> &SecretPath {
+        &self.resource.path
+    }
+}
+
+impl<A: Action<Resource = UnderPath>> Permit<A> {
+    /// How the paths of secrets begin that may be listed.
+    pub fn path_prefix(&self) -> &SecretPrefix {
+        &self.resource.prefix
+    }
+}
+
+impl<A: Action<Resource = OfSubject>> Permit<A> {
+    /// Whom or what the permit is for; all of its kind, if none is named.
+    pub fn subject_id(&self) -> Option<&str> {
+        self.resource.id.as_deref()
     }
 }
 

@@ -1,11 +1,88 @@
 use std::fmt;
 
-use names::{BucketName, KeyPrefix, ObjectKey};
+use names::{BucketName, Glob, KeyPrefix, ObjectKey, PrincipalId, SecretPath, SecretPrefix};
 
 /// What an action is done to, as a caller named it.
 ///
 /// The text that [`fmt::Display`] gives is what the activity log holds.
-pub trait Resource: fmt::Display + fmt::Debug + Send + Sync + 'static {}
+pub trait Resource: fmt::Display + fmt::Debug + Send + Sync + 'static {
+    /// How policies name it.
+    fn named(&self) -> Named;
+
+    /// The agent whose home it lies in, wholly or in part.
+    fn home(&self) -> Home {
+        Home::Outside
+    }
+}
+
+/// A resource as policies name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// One thing: `drive:bucket/key`, `secret:path`, `agent:id`, `organization`.
+    One(String),
+    /// Everything whose name begins so, as a listing shows it.
+    Below {
+        /// How the names begin.
+        beginning: String,
+        /// The bucket that is listed, as Amazon's policies name it, and the prefix: its
+        /// `s3:ListBucket` is about the bucket, with the prefix as a condition.
+        listed: Option<(String, String)>,
+    },
+}
+
+/// Whether a resource lies in the homes of agents: `agents/<id>/…` in the Drive. No role reaches
+/// into them, only the agent itself and grants that name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// It does not.
+    Outside,
+    /// In the home of one agent.
+    Of(PrincipalId),
+    /// In the bucket of homes, in several or in none.
+    Several,
+}
+
+impl Named {
+    /// Whether `pattern` matches all of it, and so may allow it.
+    pub(super) fn is_covered_by(&self, pattern: &Glob, prefixes: Option<&[Glob]>) -> bool {
+        match (self, prefixes) {
+            (Self::One(name), None) => pattern.matches(name),
+            (Self::One(_), Some(_)) => false,
+            (Self::Below { beginning, listed }, None) => {
+                pattern.covers(beginning)
+                    || listed
+                        .as_ref()
+                        .is_some_and(|(bucket, _)| pattern.is_literal() && pattern.matches(bucket))
+            }
+            (Self::Below { listed, .. }, Some(prefixes)) => {
+                listed.as_ref().is_some_and(|(bucket, prefix)| {
+                    pattern.matches(bucket)
+                        && prefixes
+                            .iter()
+                            .any(|allowed| allowed.as_str() == prefix || allowed.covers(prefix))
+                })
+            }
+        }
+    }
+
+    /// Whether `pattern` matches any of it, and so must deny it: what a caller may not read by
+    /// name, it may not see in a listing either.
+    pub(super) fn is_met_by(&self, pattern: &Glob, prefixes: Option<&[Glob]>) -> bool {
+        match (self, prefixes) {
+            (Self::One(name), _) => pattern.matches(name),
+            (Self::Below { beginning, listed }, prefixes) => {
+                let is_met = pattern.meets(beginning)
+                    || listed
+                        .as_ref()
+                        .is_some_and(|(bucket, _)| pattern.matches(bucket));
+                let is_listed = listed.as_ref().is_none_or(|(_, prefix)| {
+                    prefixes.is_none_or(|denied| denied.iter().any(|one| one.meets(prefix)))
+                });
+                is_met && is_listed
+            }
+        }
+    }
+}
 
 /// The organization itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +113,179 @@ pub struct OfObject {
     pub key: ObjectKey,
 }
 
-impl Resource for InOrganization {}
-impl Resource for InBucket {}
-impl Resource for UnderPrefix {}
-impl Resource for OfObject {}
+/// A secret, whether it exists or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfSecret {
+    /// Its path.
+    pub path: SecretPath,
+}
+
+/// The secrets whose paths begin alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderPath {
+    /// How the paths begin.
+    pub prefix: SecretPrefix,
+}
+
+/// Somebody or something that rights are about, whether it exists or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfSubject {
+    /// What it is.
+    pub kind: SubjectKind,
+    /// Which one, as it was named; all of them, if none is.
+    pub id: Option<String>,
+}
+
+/// What rights are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// A member.
+    Member,
+    /// An invitation.
+    Invitation,
+    /// A team.
+    Team,
+    /// An agent.
+    Agent,
+    /// A grant.
+    Grant,
+    /// An access key, token or session.
+    Credential,
+}
+
+impl SubjectKind {
+    /// As resources name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Invitation => "invitation",
+            Self::Team => "team",
+            Self::Agent => "agent",
+            Self::Grant => "grant",
+            Self::Credential => "credential",
+        }
+    }
+}
+
+impl OfSubject {
+    /// One of a kind.
+    pub fn one(kind: SubjectKind, id: impl Into<String>) -> Self {
+        Self {
+            kind,
+            id: Some(id.into()),
+        }
+    }
+
+    /// All of a kind.
+    pub fn all(kind: SubjectKind) -> Self {
+        Self { kind, id: None }
+    }
+}
+
+impl Resource for InOrganization {
+    fn named(&self) -> Named {
+        Named::One("organization".to_owned())
+    }
+}
+
+impl Resource for InBucket {
+    fn named(&self) -> Named {
+        Named::One(format!("drive:{}", self.bucket))
+    }
+}
+
+impl Resource for UnderPrefix {
+    fn named(&self) -> Named {
+        let prefix = self.prefix.as_str();
+        Named::Below {
+            beginning: format!("drive:{}/{prefix}", self.bucket),
+            listed: Some((format!("drive:{}", self.bucket), prefix.to_owned())),
+        }
+    }
+
+    fn home(&self) -> Home {
+        home_of(&self.bucket, self.prefix.as_str())
+    }
+}
+
+impl Resource for OfObject {
+    fn named(&self) -> Named {
+        Named::One(format!("drive:{}/{}", self.bucket, self.key))
+    }
+
+    fn home(&self) -> Home {
+        home_of(&self.bucket, self.key.as_str())
+    }
+}
+
+impl Resource for OfSecret {
+    fn named(&self) -> Named {
+        Named::One(format!("secret:{}", self.path))
+    }
+}
+
+impl Resource for UnderPath {
+    fn named(&self) -> Named {
+        Named::Below {
+            beginning: format!("secret:{}", self.prefix.as_str()),
+            listed: None,
+        }
+    }
+}
+
+impl Resource for OfSubject {
+    fn named(&self) -> Named {
+        let kind = self.kind.as_str();
+        match &self.id {
+            Some(id) => Named::One(format!("{kind}:{id}")),
+            None => Named::Below {
+                beginning: format!("{kind}:"),
+                listed: None,
+            },
+        }
+    }
+}
+
+/// Whose home a key, or a stretch of keys, lies in.
+fn home_of(bucket: &BucketName, beginning: &str) -> Home {
+    if bucket.as_str() != HOMES {
+        return Home::Outside;
+    }
+    match beginning.split_once('/') {
+        // A UUID has other spellings too: a home has one.
+        Some((name, _)) => match name.parse::<PrincipalId>() {
+            Ok(id) if id.to_string() == name => Home::Of(id),
+            _ => Home::Several,
+        },
+        None => Home::Several,
+    }
+}
+
+/// The bucket that holds the homes of agents.
+pub const HOMES: &str = "agents";
+
+impl fmt::Display for OfSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "secret:{}", self.path)
+    }
+}
+
+impl fmt::Display for UnderPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "secret:{}*", self.prefix.as_str())
+    }
+}
+
+impl fmt::Display for OfSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}",
+            self.kind.as_str(),
+            self.id.as_deref().unwrap_or("*")
+        )
+    }
+}
 
 impl fmt::Display for InOrganization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::authz::{
-    Caller, Operator, Permit, Receipt, RecordUsage, Scope, read_usage_as_operator, record_usage,
+    Caller, CredentialKind, Narrowing, Operator, Permit, Receipt, RecordUsage,
+    read_usage_as_operator, record_usage,
 };
 use crate::catalog::{SqliteStore, doors};
 use crate::clock::{Clock, ManualClock};
@@ -72,7 +73,8 @@ fn caller(org: OrgId) -> Caller {
         org,
         PrincipalId::from_bytes([7; 16]),
         AccessKeyId::parse("BHAK00000000000000000000").unwrap(),
-        Scope::Full,
+        CredentialKind::AccessKey,
+        Arc::new(Narrowing::NONE),
     )
 }
 

@@ -14,8 +14,8 @@ use wire::sigv4::Request;
 use super::provision::{self, ProvisionError};
 use super::{Act, Administration};
 use crate::audit::Audit;
-use crate::authn::{Authenticated, Authn, AuthnError};
-use crate::authz::{Operator, Scope};
+use crate::authn::{Authn, AuthnError, Signed};
+use crate::authz::{Caller, Operator, Scope};
 use crate::catalog::{Jobs, PlatformCatalog, SqliteStore, Store, doors};
 use crate::clock::{Clock, ManualClock};
 use crate::config;
@@ -164,7 +164,7 @@ impl World {
         Client::new(key.id.as_str(), &key.secret, self.clock.now_ms())
     }
 
-    pub(crate) async fn authenticate(&self, sent: &Sent) -> Result<Authenticated, AuthnError> {
+    pub(crate) async fn authenticate(&self, sent: &Sent) -> Result<(Caller, Signed), AuthnError> {
         let headers: Vec<_> = sent
             .headers
             .iter()

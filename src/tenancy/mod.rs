@@ -4,6 +4,7 @@
 mod access_key;
 mod error;
 mod organization;
+mod rights;
 mod service;
 mod standing;
 

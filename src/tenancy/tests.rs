@@ -4,7 +4,7 @@ use std::time::Duration;
 use names::{OrgId, Slug};
 
 use super::*;
-use crate::authz::{Caller, Scope, Standing, record_activity};
+use crate::authz::{Caller, CredentialKind, Narrowing, Scope, Standing, record_activity};
 use crate::catalog::Class;
 use crate::ops::fixture::{Place, World};
 
@@ -16,7 +16,7 @@ fn slug(text: &str) -> Slug {
 async fn caller(world: &World, org: OrgId) -> Caller {
     let key = world.access_key(org).await;
     let sent = world.client(&key).get("UNSIGNED-PAYLOAD");
-    world.authenticate(&sent).await.unwrap().caller
+    world.authenticate(&sent).await.unwrap().0
 }
 
 #[tokio::test]
@@ -120,7 +120,8 @@ async fn states_change_as_the_table_says() {
                 org,
                 names::PrincipalId::from_bytes([1; 16]),
                 names::AccessKeyId::parse("BKTEST").unwrap(),
-                Scope::Full,
+                CredentialKind::AccessKey,
+                Arc::new(Narrowing::NONE),
             );
             assert_eq!(world.tenancy.standing(&caller).await.unwrap(), expected);
         }

@@ -10,8 +10,8 @@ use names::{
 use tempfile::TempDir;
 
 use crate::authz::{
-    Action, Allowance, Caller, InBucket, InOrganization, OfObject, Operator, Permit, Scope,
-    Standing, UnderPrefix, authorize,
+    Action, Allowance, Caller, CredentialKind, InBucket, InOrganization, Narrowing, OfObject,
+    Operator, Permit, Rights, Standing, UnderPrefix, authorize,
 };
 use crate::blobs::{BlobEntry, Blobs, FaultyBlobs, ObjectBlobs};
 use crate::catalog::{Jobs, PlatformCatalog, SqliteStore, Store, doors};
@@ -204,7 +204,8 @@ async fn found(tenancy: &Tenancy, drive: &Arc<Drive>, slug: &str) -> Tenant {
             made.org,
             PrincipalId::from_bytes([7; 16]),
             AccessKeyId::parse("BHTEST").unwrap(),
-            Scope::Full,
+            CredentialKind::AccessKey,
+            Arc::new(Narrowing::NONE),
         ),
         bucket: BucketName::parse("docs").unwrap(),
     };
@@ -218,7 +219,13 @@ impl Tenant {
     }
 
     pub(super) fn permit<A: Action>(&self, resource: A::Resource) -> Permit<A> {
-        authorize(&self.caller, Standing::Active, resource).unwrap()
+        authorize(
+            &self.caller,
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            resource,
+        )
+        .unwrap()
     }
 
     pub(super) fn organization<A: Action<Resource = InOrganization>>(&self) -> Permit<A> {

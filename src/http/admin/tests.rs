@@ -261,8 +261,8 @@ async fn an_access_key_is_shown_once_works_and_is_revoked() {
     let client = Client::new(id, secret, world.clock.now_ms());
     let sent = client.get("UNSIGNED-PAYLOAD");
     let proven = world.authenticate(&sent).await.unwrap();
-    assert_eq!(proven.caller.org(), org);
-    assert_eq!(proven.caller.scope(), crate::authz::Scope::ReadOnly);
+    assert_eq!(proven.0.org(), org);
+    assert_eq!(proven.0.narrowing().scope, crate::authz::Scope::ReadOnly);
     let listed = get(&admin, path).await.body.to_string();
     assert!(listed.contains(id) && !listed.contains(secret));
     assert!(

@@ -93,6 +93,7 @@ impl From<&Organization> for OrganizationView {
             state: match organization.standing {
                 Standing::Active => "active",
                 Standing::Suspended => "suspended",
+                Standing::Deleting => "deleting",
                 Standing::Sealed => "sealed",
                 Standing::Destroyed => "destroyed",
             },

@@ -3,16 +3,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use wire::sigv4::{Presented, SigningKey};
 
 use super::door::Deed;
 use super::request_id::RequestId;
 use super::serve::Pipeline;
 use crate::audit::{AuditError, Decision, Event};
-use crate::authn::Authenticated;
 use crate::authz::{
-    Action, Allowance, Caller, Permit, Receipt, Refusal, Standing, authorize, record_activity,
-    record_usage,
+    Action, Allowance, Caller, Permit, Receipt, Refusal, Rights, Standing, authorize,
+    record_activity, record_usage,
 };
 
 /// One call of an authenticated caller, from its authentication to the end of its answer. It is
@@ -22,36 +20,52 @@ pub struct Call {
     id: RequestId,
     begun: Duration,
     source: IpAddr,
-    authenticated: Authenticated,
+    caller: Caller,
+    rights: Arc<Rights>,
     standing: Standing,
     deed: Deed,
     is_closed: bool,
 }
 
+/// A request that has come in.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) id: RequestId,
+    pub(super) begun: Duration,
+    pub(super) source: IpAddr,
+}
+
+/// Who calls, what that principal may do, and how its organization stands.
+pub(super) struct Who {
+    pub(super) caller: Caller,
+    pub(super) rights: Arc<Rights>,
+    pub(super) standing: Standing,
+}
+
 impl Call {
     /// Lets the caller do `A` to `resource`, or says by which rule not.
     pub fn permit<A: Action>(&self, resource: A::Resource) -> Result<Permit<A>, Refusal> {
-        authorize(&self.authenticated.caller, self.standing, resource)
+        authorize(&self.caller, &self.rights, self.standing, resource)
     }
 
     /// Leave to use resources.
     pub fn allowance(&self) -> Allowance {
-        self.pipeline.metering.allow(&self.authenticated.caller)
+        self.pipeline.metering.allow(&self.caller)
     }
 
     /// Who calls.
     pub fn caller(&self) -> &Caller {
-        &self.authenticated.caller
+        &self.caller
     }
 
-    /// The signature that was verified.
-    pub fn presented(&self) -> &Presented {
-        &self.authenticated.presented
+    /// What the caller may do now, before its credential narrows it.
+    pub fn rights(&self) -> &Arc<Rights> {
+        &self.rights
     }
 
-    /// The key that signs the chunks of the body.
-    pub fn signing_key(&self) -> &Arc<SigningKey> {
-        &self.authenticated.signing_key
+    /// How the caller's organization stands.
+    pub fn standing(&self) -> Standing {
+        self.standing
     }
 
     /// Notes something that the call does beside the deed that it is recorded by: the read of a
@@ -82,21 +96,20 @@ impl Call {
             .await
     }
 
-    pub(super) fn begin(
-        pipeline: Arc<Pipeline>,
-        id: RequestId,
-        begun: Duration,
-        source: IpAddr,
-        authenticated: Authenticated,
-        standing: Standing,
-        deed: Deed,
-    ) -> Self {
+    pub(super) fn begin(pipeline: Arc<Pipeline>, arrival: Arrival, who: Who, deed: Deed) -> Self {
+        let Arrival { id, begun, source } = arrival;
+        let Who {
+            caller,
+            rights,
+            standing,
+        } = who;
         Self {
             pipeline,
             id,
             begun,
             source,
-            authenticated,
+            caller,
+            rights,
             standing,
             deed,
             is_closed: false,
@@ -166,7 +179,7 @@ impl Call {
         Event {
             at_ms: self.pipeline.clock.now_ms(),
             request_id: self.id.to_string(),
-            actor: self.caller().access_key().to_string(),
+            actor: self.caller().credential().to_string(),
             source: Some(self.source),
             action,
             resource,

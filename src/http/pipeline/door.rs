@@ -6,8 +6,8 @@ use super::call::Call;
 use super::head::Head;
 use super::request_id::RequestId;
 use crate::audit::AuditError;
-use crate::authn::AuthnError;
-use crate::authz::Refusal;
+use crate::authn::{Authn, AuthnError};
+use crate::authz::{Caller, Refusal};
 use crate::http::net::RequestBody;
 use crate::tenancy::TenancyError;
 
@@ -16,18 +16,28 @@ use crate::tenancy::TenancyError;
 pub trait Door: Send + Sync + 'static {
     /// A request that has been read.
     type Asked: Send;
+    /// What the caller has shown, as far as the request is read and answered by it.
+    type Proof: Send + Sync;
     /// What went wrong, in the words of the protocol.
     type Error: DoorError;
-    /// The service that signatures name.
-    const SERVICE: &'static str;
 
-    /// Reads what is asked for. An error is told to whoever turns out to be authenticated.
-    fn read(&self, head: &Head) -> Result<Read<Self::Asked>, Self::Error>;
+    /// Finds out who calls, before anything else of the request is looked at. A door whose
+    /// signatures cover the body reads it here.
+    fn authenticate(
+        &self,
+        authn: &Authn,
+        head: &Head,
+        body: &mut RequestBody,
+    ) -> impl Future<Output = Result<(Caller, Self::Proof), Self::Error>> + Send;
+
+    /// Reads what is asked for, of whoever has been authenticated.
+    fn read(&self, head: &Head, proof: &Self::Proof) -> Result<Read<Self::Asked>, Self::Error>;
 
     /// Does it: obtains permits from the call, hands them to services, and forms the answer.
     fn perform(
         &self,
         call: &Call,
+        proof: Self::Proof,
         asked: Self::Asked,
         head: Head,
         body: RequestBody,

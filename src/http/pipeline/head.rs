@@ -64,7 +64,7 @@ impl Head {
     }
 
     /// The fields in the form in which signatures are computed over them.
-    pub(super) fn fields(&self) -> Vec<(&str, &[u8])> {
+    pub fn fields(&self) -> Vec<(&str, &[u8])> {
         self.headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()))

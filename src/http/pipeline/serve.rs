@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,17 +6,16 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use names::{NodeId, Slug};
-use wire::sigv4;
 
 use super::answer::{Answer, Body, Content};
-use super::call::Call;
+use super::call::{Arrival, Call, Who};
 use super::delivery::deliver;
 use super::door::{Deed, Door, DoorError, Fault, Refused, UNKNOWN};
 use super::head::Head;
 use super::request_id::RequestId;
 use crate::audit::{Audit, Decision, PlatformEvent};
-use crate::authn::{Authenticated, Authn, AuthnError};
-use crate::authz::{Receipt, Standing};
+use crate::authn::{Authn, AuthnError};
+use crate::authz::{Caller, Receipt};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::http::net::{Peer, RequestBody};
@@ -86,10 +84,13 @@ impl Pipeline {
         request: Request<RequestBody>,
         peer: &Peer,
     ) -> Response<Body> {
-        let begun = self.clock.monotonic();
-        let id = RequestId::draw(&self.entropy);
-        let source = peer.address.ip();
-        let (head, body) = Head::split(request);
+        let arrival = Arrival {
+            id: RequestId::draw(&self.entropy),
+            begun: self.clock.monotonic(),
+            source: peer.address.ip(),
+        };
+        let id = arrival.id;
+        let (head, mut body) = Head::split(request);
         let is_head = *head.method() == Method::HEAD;
         let path = head.path().to_owned();
         let refused = Refused {
@@ -99,28 +100,24 @@ impl Pipeline {
             path: &path,
         };
 
-        let read = door.read(&head);
+        let (caller, proof) = match door.authenticate(&self.authn, &head, &mut body).await {
+            Ok(found) => found,
+            Err(error) => return self.turn_away(door, &refused, arrival, error),
+        };
+        let read = door.read(&head, &proof);
         let organization = read
             .as_ref()
             .ok()
             .and_then(|read| read.organization.as_ref());
-        let (authenticated, standing) = match self.authenticate::<D>(&head, organization).await {
-            Ok(found) => found,
-            Err(error) => return self.turn_away(door, &refused, source, begun, error),
+        let who = match self.look_up::<D>(caller, organization).await {
+            Ok(who) => who,
+            Err(error) => return self.turn_away(door, &refused, arrival, error),
         };
         let (deed, asked) = match read {
             Ok(read) => (read.deed, Ok(read.asked)),
             Err(error) => (Deed::unknown(&path), Err(error)),
         };
-        let mut call = Call::begin(
-            Arc::clone(&self),
-            id,
-            begun,
-            source,
-            authenticated,
-            standing,
-            deed,
-        );
+        let mut call = Call::begin(Arc::clone(&self), arrival, who, deed);
         if let Err(error) = call.check_log() {
             let error = D::Error::from(error);
             log_cause(id, call.operation(), error.fault());
@@ -128,7 +125,7 @@ impl Pipeline {
             return self.send(id, door.refuse(&refused, &error));
         }
         let outcome = match asked {
-            Ok(asked) => door.perform(&call, asked, head, body).await,
+            Ok(asked) => door.perform(&call, proof, asked, head, body).await,
             Err(error) => Err(error),
         };
         match outcome {
@@ -137,31 +134,25 @@ impl Pipeline {
         }
     }
 
-    /// Who calls, proven, and how the caller's organization stands.
-    async fn authenticate<D: Door>(
+    /// What the caller may do, and how its organization stands.
+    async fn look_up<D: Door>(
         &self,
-        head: &Head,
+        caller: Caller,
         organization: Option<&Slug>,
-    ) -> Result<(Authenticated, Standing), D::Error> {
-        let fields = head.fields();
-        let request = sigv4::Request {
-            method: head.method().as_str(),
-            path: head.path(),
-            query: head.query(),
-            headers: &fields,
-        };
-        let authenticated = self.authn.sigv4(&request, D::SERVICE).await?;
-        // The host of another organization knows no such access key.
+    ) -> Result<Who, D::Error> {
+        // The host of another organization knows no such credential.
         if let Some(organization) = organization
-            && !self
-                .tenancy
-                .is_named(&authenticated.caller, organization)
-                .await?
+            && !self.tenancy.is_named(&caller, organization).await?
         {
             return Err(AuthnError::UnknownAccessKey.into());
         }
-        let standing = self.tenancy.standing(&authenticated.caller).await?;
-        Ok((authenticated, standing))
+        let standing = self.tenancy.standing(&caller).await?;
+        let rights = self.tenancy.rights(&caller).await?;
+        Ok(Who {
+            caller,
+            rights,
+            standing,
+        })
     }
 
     /// Whoever is not authenticated, for lack of a proof or of a catalog, is in no organization's
@@ -170,20 +161,25 @@ impl Pipeline {
         &self,
         door: &D,
         refused: &Refused<'_>,
-        source: IpAddr,
-        begun: Duration,
+        arrival: Arrival,
         error: D::Error,
     ) -> Response<Body> {
         if let Fault::Refused(what) = error.fault() {
             self.audit.note_platform(PlatformEvent {
                 at_ms: self.clock.now_ms(),
-                source: Some(source),
+                source: Some(arrival.source),
                 what: what.clone(),
             });
         }
         log_cause(refused.id, UNKNOWN, error.fault());
         let status = error.status();
-        self.answered(refused.id, UNKNOWN, status, begun, Receipt::default());
+        self.answered(
+            refused.id,
+            UNKNOWN,
+            status,
+            arrival.begun,
+            Receipt::default(),
+        );
         self.send(refused.id, door.refuse(refused, &error))
     }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use super::{Call, Deed, Door, Head, Pipeline, Read, Refused};
 use crate::audit::{Audit, AuditReader, Entry, Outcome};
 use crate::authn::Authn;
-use crate::authz::{Operator, Scope, read_activity_as_operator, read_usage_as_operator};
+use crate::authz::{Caller, Operator, Scope, read_activity_as_operator, read_usage_as_operator};
 use crate::blobs::{Blobs, FaultyBlobs, ObjectBlobs};
 use crate::catalog::{Catalog, PlatformCatalog, doors};
 use crate::config;
@@ -172,10 +172,26 @@ struct Slow(Notify);
 
 impl Door for Slow {
     type Asked = ();
+    type Proof = <S3 as Door>::Proof;
     type Error = S3Error;
-    const SERVICE: &'static str = "s3";
 
-    fn read(&self, _: &Head) -> Result<Read<()>, S3Error> {
+    async fn authenticate(
+        &self,
+        authn: &Authn,
+        head: &Head,
+        _: &mut RequestBody,
+    ) -> Result<(Caller, Self::Proof), S3Error> {
+        let fields = head.fields();
+        let request = wire::sigv4::Request {
+            method: head.method().as_str(),
+            path: head.path(),
+            query: head.query(),
+            headers: &fields,
+        };
+        Ok(authn.sigv4(&request, "s3").await?)
+    }
+
+    fn read(&self, _: &Head, _: &Self::Proof) -> Result<Read<()>, S3Error> {
         Ok(Read {
             organization: None,
             deed: Deed {
@@ -190,6 +206,7 @@ impl Door for Slow {
     async fn perform(
         &self,
         _: &Call,
+        _: Self::Proof,
         (): (),
         _: Head,
         _: RequestBody,

@@ -61,7 +61,7 @@ pub(super) fn expected(
 ) -> Result<Expected, S3Error> {
     Ok(Expected {
         md5: request.field("content-md5").map(content_md5).transpose()?,
-        sha256: match request.call.presented().payload() {
+        sha256: match request.signed.presented.payload() {
             PayloadHash::Sha256(hash) => Some(hash),
             _ => None,
         },
@@ -88,7 +88,7 @@ pub(super) fn expected_checksum(
 
 /// How long the body is without its framing, if it is framed.
 pub(super) fn decoded_length(request: Request<'_>) -> Result<Option<u64>, S3Error> {
-    if !request.call.presented().payload().is_streaming() {
+    if !request.signed.presented.payload().is_streaming() {
         return Ok(None);
     }
     let text = request
@@ -113,8 +113,8 @@ pub(super) fn pieces(
     body: RequestBody,
     checksum: Option<ExpectedChecksum>,
 ) -> Result<Pieces, S3Error> {
-    let call = request.call;
-    let Some(signatures) = Signatures::of(call.presented(), call.signing_key()) else {
+    let signed = request.signed;
+    let Some(signatures) = Signatures::of(&signed.presented, &signed.signing_key) else {
         return Ok(Box::pin(raw(body).map(|bytes| bytes.map(Piece::Data))));
     };
     let length = decoded_length(request)?.unwrap_or_default();
@@ -188,7 +188,7 @@ fn raw(body: RequestBody) -> impl Stream<Item = Result<Bytes, IncomingError>> + 
 
 fn has_trailer(request: Request<'_>) -> bool {
     matches!(
-        request.call.presented().payload(),
+        request.signed.presented.payload(),
         PayloadHash::StreamingSignedTrailer | PayloadHash::StreamingUnsignedTrailer
     )
 }

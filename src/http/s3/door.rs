@@ -3,13 +3,15 @@ use std::sync::Arc;
 use http::header::HOST;
 use names::BucketName;
 use wire::s3::{ErrorCode, Resource, Target};
+use wire::sigv4;
 
 use super::document::Documents;
 use super::error::S3Error;
 use super::request::{Asked, Request, check_fields};
 use super::routes::{BucketOperation, ObjectOperation, Operation, Route, ServiceOperation};
 use super::{answer, buckets, copy, delete_many, list, objects, parts, unbuilt, uploads};
-use crate::authz::OfObject;
+use crate::authn::{Authn, Signed};
+use crate::authz::{Caller, OfObject};
 use crate::config;
 use crate::drive::Drive;
 use crate::http::net::RequestBody;
@@ -122,10 +124,26 @@ impl S3 {
 
 impl Door for S3 {
     type Asked = Asked;
+    type Proof = Signed;
     type Error = S3Error;
-    const SERVICE: &'static str = "s3";
 
-    fn read(&self, head: &Head) -> Result<Read<Asked>, S3Error> {
+    async fn authenticate(
+        &self,
+        authn: &Authn,
+        head: &Head,
+        _: &mut RequestBody,
+    ) -> Result<(Caller, Signed), S3Error> {
+        let fields = head.fields();
+        let request = sigv4::Request {
+            method: head.method().as_str(),
+            path: head.path(),
+            query: head.query(),
+            headers: &fields,
+        };
+        Ok(authn.sigv4(&request, SERVICE).await?)
+    }
+
+    fn read(&self, head: &Head, _: &Signed) -> Result<Read<Asked>, S3Error> {
         check_fields(head.headers())?;
         let domain = self.domain.as_deref();
         let target = Target::parse(head.path(), head.query(), head.text(HOST), domain)?;
@@ -163,6 +181,7 @@ impl Door for S3 {
     async fn perform(
         &self,
         call: &Call,
+        signed: Signed,
         asked: Asked,
         head: Head,
         body: RequestBody,
@@ -170,6 +189,7 @@ impl Door for S3 {
         let request = |query| -> Result<Request<'_>, S3Error> {
             let request = Request {
                 call,
+                signed: &signed,
                 head: &head,
                 query,
             };
@@ -194,6 +214,9 @@ impl Door for S3 {
         answer::refusal(request, error)
     }
 }
+
+/// What signatures name.
+const SERVICE: &str = "s3";
 
 /// A resource as the activity log names it.
 fn named(resource: &Resource) -> String {

@@ -6,6 +6,7 @@ use wire::sigv4::Carrier;
 
 use super::error::S3Error;
 use super::routes::{BucketOperation, ObjectOperation, ServiceOperation};
+use crate::authn::Signed;
 use crate::authz::OfObject;
 use crate::http::pipeline::{Call, Head};
 
@@ -28,6 +29,8 @@ pub(super) struct Request<'a> {
     pub call: &'a Call,
     /// The head as it came.
     pub head: &'a Head,
+    /// The signature that was verified.
+    pub signed: &'a Signed,
     /// The query, decoded.
     pub query: &'a Query,
 }
@@ -50,7 +53,7 @@ impl<'a> Request<'a> {
 
     /// The parameters of a presigned query that a signer may have moved there.
     pub fn hoisted(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let is_presigned = matches!(self.call.presented().carrier(), Carrier::Query { .. });
+        let is_presigned = matches!(self.signed.presented.carrier(), Carrier::Query { .. });
         self.query.iter().filter(move |_| is_presigned)
     }
 

@@ -12,9 +12,9 @@ use tempfile::TempDir;
 
 use crate::audit::{Audit, Decision, Event};
 use crate::authz::{
-    Allowance, Caller, CompleteUpload, CreateBucket, CreateUpload, DeleteObject, GetObject,
-    InBucket, OfObject, Operator, PutObject, PutPart, Scope, Standing, authorize,
-    record_activity_as_operator,
+    Allowance, Caller, CompleteUpload, CreateBucket, CreateUpload, CredentialKind, DeleteObject,
+    GetObject, InBucket, Narrowing, OfObject, Operator, PutObject, PutPart, Rights, Scope,
+    Standing, authorize, record_activity_as_operator,
 };
 use crate::blobs::{BlobEntry, Blobs, DiskBlobs, FaultyBlobs};
 use crate::catalog::{Catalog, JobCatalog, Jobs, PlatformCatalog, SqliteStore, doors};
@@ -278,7 +278,13 @@ impl Process {
             .await
             .unwrap();
         let bucket = InBucket { bucket: bucket() };
-        let permit = authorize::<CreateBucket>(&caller(org), Standing::Active, bucket).unwrap();
+        let permit = authorize::<CreateBucket>(
+            &caller(org),
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            bucket,
+        )
+        .unwrap();
         let _made = self.drive.create_bucket(permit).await.unwrap();
 
         let (small, large) = (b"a few bytes".to_vec(), pattern(200_000));
@@ -325,7 +331,13 @@ impl Process {
     }
 
     pub(super) async fn put(&self, org: OrgId, key: &str, body: &[u8]) -> Result<(), DriveError> {
-        let permit = authorize::<PutObject>(&caller(org), Standing::Active, object(key)).unwrap();
+        let permit = authorize::<PutObject>(
+            &caller(org),
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            object(key),
+        )
+        .unwrap();
         let allowance = self.allowance(org);
         self.drive
             .put(permit, allowance, PutRequest::default(), incoming(body))
@@ -334,7 +346,13 @@ impl Process {
     }
 
     pub(super) async fn get(&self, org: OrgId, key: &str) -> Result<Vec<u8>, DriveError> {
-        let permit = authorize::<GetObject>(&caller(org), Standing::Active, object(key)).unwrap();
+        let permit = authorize::<GetObject>(
+            &caller(org),
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            object(key),
+        )
+        .unwrap();
         let ((_, mut reader), _) = self.drive.get(permit, ReadRequest::default()).await?;
         let mut body = Vec::new();
         while let Some(piece) = reader.next().await? {
@@ -344,8 +362,20 @@ impl Process {
     }
 
     pub(super) async fn copy(&self, org: OrgId, from: &str, to: &str) -> Result<(), DriveError> {
-        let source = authorize::<GetObject>(&caller(org), Standing::Active, object(from)).unwrap();
-        let permit = authorize::<PutObject>(&caller(org), Standing::Active, object(to)).unwrap();
+        let source = authorize::<GetObject>(
+            &caller(org),
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            object(from),
+        )
+        .unwrap();
+        let permit = authorize::<PutObject>(
+            &caller(org),
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            object(to),
+        )
+        .unwrap();
         let allowance = self.allowance(org);
         self.drive
             .copy(source, permit, allowance, CopyRequest::default())
@@ -354,8 +384,13 @@ impl Process {
     }
 
     pub(super) async fn delete(&self, org: OrgId, key: &str) -> Result<(), DriveError> {
-        let permit =
-            authorize::<DeleteObject>(&caller(org), Standing::Active, object(key)).unwrap();
+        let permit = authorize::<DeleteObject>(
+            &caller(org),
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            object(key),
+        )
+        .unwrap();
         let allowance = self.allowance(org);
         self.drive
             .delete(permit, allowance, DeleteConditions::default())
@@ -390,7 +425,13 @@ impl Process {
         sizes: &[usize],
     ) -> (UploadId, Vec<(PartNumber, String, Vec<u8>)>) {
         let caller = caller(org);
-        let permit = authorize::<CreateUpload>(&caller, Standing::Active, object(key)).unwrap();
+        let permit = authorize::<CreateUpload>(
+            &caller,
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            object(key),
+        )
+        .unwrap();
         let (upload, _) = self
             .drive
             .create_upload(permit, NewUpload::default())
@@ -400,7 +441,13 @@ impl Process {
         for (number, size) in (1..).zip(sizes) {
             let number = PartNumber::new(number).unwrap();
             let body = pattern(*size);
-            let permit = authorize::<PutPart>(&caller, Standing::Active, object(key)).unwrap();
+            let permit = authorize::<PutPart>(
+                &caller,
+                &Rights::ORGANIZATION,
+                Standing::Active,
+                object(key),
+            )
+            .unwrap();
             let (part, _) = self
                 .drive
                 .put_part(
@@ -424,8 +471,13 @@ impl Process {
         upload: UploadId,
         parts: &[(PartNumber, String, Vec<u8>)],
     ) {
-        let permit =
-            authorize::<CompleteUpload>(&caller(org), Standing::Active, object(key)).unwrap();
+        let permit = authorize::<CompleteUpload>(
+            &caller(org),
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            object(key),
+        )
+        .unwrap();
         let request = CompleteRequest {
             upload,
             parts: parts
@@ -460,7 +512,13 @@ pub(super) fn operator() -> Operator {
 
 pub(super) fn caller(org: OrgId) -> Caller {
     let key = AccessKeyId::parse("BKAAAAAAAAAAAAAAAAAA").unwrap();
-    Caller::authenticated(org, PrincipalId::from_bytes([1; 16]), key, Scope::Full)
+    Caller::authenticated(
+        org,
+        PrincipalId::from_bytes([1; 16]),
+        key,
+        CredentialKind::AccessKey,
+        Arc::new(Narrowing::NONE),
+    )
 }
 
 /// Bytes in which no stretch equals its neighbours.
