@@ -3,10 +3,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use names::{AccessKeyId, OrgId, PrincipalId};
 use zeroize::Zeroizing;
 
-use crate::authz::Scope;
+use crate::authz::{CredentialKind, Narrowing, Scope};
 use crate::catalog::{CredentialRow, Unverified};
 use crate::entropy::Entropy;
-use crate::keyring::{AccessKeySecret, OrgKeys, RowRefused};
+use crate::keyring::{Credential, OrgKeys, Proof, RowRefused};
 
 /// The row of an access key that nobody holds, random per process: what is verified, opened and
 /// derived from when a request names an access key that does not exist, so that this takes the
@@ -50,11 +50,17 @@ impl Decoy {
         let id =
             AccessKeyId::parse(&hex::encode(self.entropy.bytes::<10>())).map_err(|_| unreadable)?;
         let secret = Zeroizing::new(hex::encode(self.entropy.bytes::<20>()));
+        let credential = Credential::new(
+            id,
+            Proof::Secret(secret),
+            CredentialKind::AccessKey,
+            Narrowing::to(Scope::ReadOnly),
+        );
         let row = platform.authenticate(CredentialRow {
             lookup,
             org: OrgId::from_bytes(self.entropy.bytes()),
             principal: PrincipalId::from_bytes(self.entropy.bytes()),
-            sealed: AccessKeySecret::new(id, secret, Scope::ReadOnly).seal(platform, &lookup)?,
+            sealed: credential.seal(platform, &lookup)?,
             created_ms: 0,
             // Revoked, so that it never proves anything, whatever is presented.
             revoked_ms: Some(0),

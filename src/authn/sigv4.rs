@@ -6,11 +6,11 @@ use wire::sigv4::{Presented, Request, SigningKey};
 use super::decoy::Decoy;
 use super::error::AuthnError;
 use super::proven::Proven;
-use crate::authz::{Caller, CredentialKind, Narrowing};
+use crate::authz::Caller;
 use crate::catalog::{CredentialRow, PlatformCatalog, RowTag, Unverified};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::keyring::{AccessKeySecret, Keyring, OrgKeys, RowRefused};
+use crate::keyring::{self, Keyring, OrgKeys, Proof, RowRefused};
 
 /// Authenticates requests.
 ///
@@ -152,20 +152,26 @@ impl Authn {
         };
         let tag = claimed.tag();
         let row = platform.verify(claimed)?;
-        let record = AccessKeySecret::open(platform, &row)?;
+        let record = keyring::Credential::open(platform, &row)?;
         // The row is found by a blind name; what it names in clear must be what was presented.
         let is_presented = record.id() == presented.access_key();
+        // A token signs nothing, and is derived from all the same.
+        let (secret, is_access_key) = match record.expose() {
+            Proof::Secret(secret) => (secret.as_str(), true),
+            Proof::SecretWithToken(secret, _) => (secret.as_str(), false),
+            Proof::TokenDigest(_) => ("", false),
+        };
         Ok(Credential {
-            caller: (is_presented && row.revoked_ms.is_none()).then(|| {
+            caller: (is_presented && is_access_key && row.revoked_ms.is_none()).then(|| {
                 Caller::authenticated(
                     row.org,
                     row.principal,
                     record.id().clone(),
-                    CredentialKind::AccessKey,
-                    Arc::new(Narrowing::to(record.scope())),
+                    record.kind(),
+                    Arc::new(record.narrowing().clone()),
                 )
             }),
-            signing_key: SigningKey::derive(record.expose(), presented.scope()),
+            signing_key: SigningKey::derive(secret, presented.scope()),
             tag,
         })
     }

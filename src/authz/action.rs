@@ -1,5 +1,6 @@
 use super::resource::{
-    InBucket, InOrganization, OfObject, OfSecret, OfSubject, Resource, UnderPath, UnderPrefix,
+    InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
+    UnderPrefix,
 };
 
 /// What an action does to the organization's data, which decides who may do it and when.
@@ -41,6 +42,20 @@ pub enum Area {
     Settings,
     /// The end of the organization, and its export.
     Lifecycle,
+}
+
+impl Area {
+    /// Whether a grant may be about it. Who may grant could otherwise become whatever it liked:
+    /// what changes rights, credentials or the organization itself goes by roles alone.
+    pub(super) fn is_grantable(self, access: Access) -> bool {
+        match self {
+            Self::Drive | Self::Vault | Self::Agents => access != Access::Record,
+            Self::People | Self::Grants | Self::Activity | Self::Billing | Self::Settings => {
+                access == Access::Read
+            }
+            Self::Credentials | Self::Own | Self::Lifecycle => false,
+        }
+    }
 }
 
 /// One thing that can be permitted. The implementors are the whole table of actions.
@@ -166,9 +181,9 @@ actions! {
     /// Makes, changes and removes agents.
     ManageAgents = "bulkhead:ManageAgents", Agents, Write, OfSubject;
     /// Reads what an agent keeps: skills, settings, knowledge, conversations and tasks.
-    ReadAgentRecords = "bulkhead:ReadAgentRecords", Agents, Read, OfSubject;
+    ReadAgentRecords = "bulkhead:ReadAgentRecords", Agents, Read, OfHome;
     /// Writes what an agent keeps.
-    WriteAgentRecords = "bulkhead:WriteAgentRecords", Agents, Write, OfSubject;
+    WriteAgentRecords = "bulkhead:WriteAgentRecords", Agents, Write, OfHome;
     /// Lists or shows grants, and explains decisions.
     ReadGrants = "bulkhead:ReadGrants", Grants, Read, OfSubject;
     /// Gives and takes grants.

@@ -28,7 +28,7 @@ pub use permit::{
     record_activity_as_operator, record_usage,
 };
 pub use resource::{
-    HOMES, Home, InBucket, InOrganization, Named, OfObject, OfSecret, OfSubject, Resource,
+    HOMES, Home, InBucket, InOrganization, Named, OfHome, OfObject, OfSecret, OfSubject, Resource,
     SubjectKind, UnderPath, UnderPrefix,
 };
 pub use rights::{Granted, Refusal, Rights, Rule, Subject};

@@ -5,7 +5,8 @@ use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, Se
 use super::action::{Action, AppendActivity, ReadActivity, ReadUsage, RecordUsage, Row};
 use super::caller::{Caller, Operator, Standing};
 use super::resource::{
-    InBucket, InOrganization, OfObject, OfSecret, OfSubject, Resource, UnderPath, UnderPrefix,
+    InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
+    UnderPrefix,
 };
 use super::rights::{Asked, Refusal, Rights, Rule, decide, judge};
 
@@ -174,6 +175,13 @@ impl<A: Action<Resource = UnderPath>> Permit<A> {
     /// How the paths of secrets begin that may be listed.
     pub fn path_prefix(&self) -> &SecretPrefix {
         &self.resource.prefix
+    }
+}
+
+impl<A: Action<Resource = OfHome>> Permit<A> {
+    /// The agent whose home the permit is for.
+    pub fn agent(&self) -> PrincipalId {
+        self.resource.agent
     }
 }
 

@@ -136,6 +136,13 @@ pub struct OfSubject {
     pub id: Option<String>,
 }
 
+/// The home of an agent as a whole: what it keeps beside its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfHome {
+    /// Whose home it is.
+    pub agent: PrincipalId,
+}
+
 /// What rights are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubjectKind {
@@ -246,6 +253,16 @@ impl Resource for OfSubject {
     }
 }
 
+impl Resource for OfHome {
+    fn named(&self) -> Named {
+        Named::One(format!("agent:{}", self.agent))
+    }
+
+    fn home(&self) -> Home {
+        Home::Of(self.agent)
+    }
+}
+
 /// Whose home a key, or a stretch of keys, lies in.
 fn home_of(bucket: &BucketName, beginning: &str) -> Home {
     if bucket.as_str() != HOMES {
@@ -273,6 +290,12 @@ impl fmt::Display for OfSecret {
 impl fmt::Display for UnderPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "secret:{}*", self.prefix.as_str())
+    }
+}
+
+impl fmt::Display for OfHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "agent:{}", self.agent)
     }
 }
 

@@ -215,7 +215,7 @@ impl Rights {
         if let Some(rule) = by_itself {
             return Ok(rule);
         }
-        if self.grants.is_empty() {
+        if self.grants.is_empty() || !area.is_grantable(access) {
             return Err(Refusal::NotAllowed { action: name });
         }
         let named = (asked.named)();

@@ -344,6 +344,9 @@ fn resources() -> Vec<(Box<dyn Resource>, About)> {
             }),
             |area| area == Area::Vault,
         ),
+        (Box::new(OfHome { agent: agent_id() }), |area| {
+            area == Area::Agents
+        }),
         (Box::new(OfSubject::all(SubjectKind::Agent)), |area| {
             matches!(
                 area,

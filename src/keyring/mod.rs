@@ -1,7 +1,7 @@
 //! The key hierarchy at work: the root key file, and an organization's keys, with which the domain
 //! modules seal records and authenticate rows. Keys stay in here; callers get what they do.
 
-mod access_key;
+mod credential;
 mod name_keys;
 mod org_keys;
 mod random;
@@ -12,7 +12,7 @@ mod rotation;
 #[cfg(test)]
 mod tests;
 
-pub use access_key::AccessKeySecret;
+pub use credential::{Credential, Proof};
 pub use org_keys::{OrgKeys, Record, RowRefused};
 pub use ring::{Keyring, KeyringError};
 pub use root_file::{RootFile, RootFileError};

@@ -3,9 +3,9 @@ use zeroize::Zeroizing;
 
 use super::error::TenancyError;
 use super::service::Tenancy;
-use crate::authz::{Operator, Scope};
+use crate::authz::{CredentialKind, Narrowing, Operator, Scope};
 use crate::catalog::{CommitError, Conflict, CredentialRow, Mutation, OrgState, Unverified};
-use crate::keyring::{AccessKeySecret, OrgKeys};
+use crate::keyring::{Credential, OrgKeys, Proof};
 
 /// An access key as it is listed: never its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,9 @@ pub struct AccessKey {
 /// before it does.
 pub struct DraftAccessKey {
     org: OrgId,
-    key: AccessKeySecret,
+    id: AccessKeyId,
+    secret: Zeroizing<String>,
+    scope: Scope,
 }
 
 /// An access key just made: the one time that its secret is shown.
@@ -47,17 +49,17 @@ impl DraftAccessKey {
 
     /// Its public half.
     pub fn id(&self) -> &AccessKeyId {
-        self.key.id()
+        &self.id
     }
 
     /// How far it will reach.
     pub fn scope(&self) -> Scope {
-        self.key.scope()
+        self.scope
     }
 
     /// Its secret half, for whoever shows it before it works.
     pub fn expose(&self) -> &str {
-        self.key.expose()
+        &self.secret
     }
 }
 
@@ -70,7 +72,9 @@ impl Tenancy {
         let id = AccessKeyId::parse(&id).expect("the alphabet is one of access key ids");
         DraftAccessKey {
             org,
-            key: AccessKeySecret::new(id, secret, scope),
+            id,
+            secret,
+            scope,
         }
     }
 
@@ -80,7 +84,18 @@ impl Tenancy {
         _: &Operator,
         draft: DraftAccessKey,
     ) -> Result<NewAccessKey, TenancyError> {
-        let DraftAccessKey { org, key } = draft;
+        let DraftAccessKey {
+            org,
+            id,
+            secret,
+            scope,
+        } = draft;
+        let key = Credential::new(
+            id.clone(),
+            Proof::Secret(secret.clone()),
+            CredentialKind::AccessKey,
+            Narrowing::to(scope),
+        );
         match self.organization_row(org).await?.state {
             OrgState::Active | OrgState::Suspended => {}
             OrgState::Sealed => return Err(TenancyError::State("sealed")),
@@ -101,9 +116,9 @@ impl Tenancy {
         let creation = Mutation::CreateCredential(platform.authenticate(row)?);
         match self.catalog.commit(org, creation).await {
             Ok(_) => Ok(NewAccessKey {
-                id: key.id().clone(),
-                scope: key.scope(),
-                secret: key.into_secret(),
+                id,
+                scope,
+                secret,
                 created_ms,
             }),
             Err(CommitError::Conflict(Conflict::Missing)) => Err(TenancyError::NoSuchOrganization),
@@ -136,7 +151,7 @@ impl Tenancy {
                 }
                 Ok(AccessKey {
                     id: key.id().clone(),
-                    scope: key.scope(),
+                    scope: key.narrowing().scope,
                     created_ms: row.created_ms,
                     revoked_ms: row.revoked_ms,
                 })
@@ -207,9 +222,9 @@ impl Tenancy {
 fn opened(
     platform: &OrgKeys,
     claimed: Unverified<CredentialRow>,
-) -> Result<(CredentialRow, AccessKeySecret), TenancyError> {
+) -> Result<(CredentialRow, Credential), TenancyError> {
     let row = platform.verify(claimed)?;
-    let key = AccessKeySecret::open(platform, &row)?;
+    let key = Credential::open(platform, &row)?;
     Ok((row, key))
 }
 
