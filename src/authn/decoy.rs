@@ -4,7 +4,7 @@ use names::{AccessKeyId, OrgId, PrincipalId};
 use zeroize::Zeroizing;
 
 use crate::authz::{CredentialKind, Narrowing, Scope};
-use crate::catalog::{CredentialRow, Unverified};
+use crate::catalog::{self, CredentialRow, Unverified};
 use crate::entropy::Entropy;
 use crate::keyring::{Credential, OrgKeys, Proof, RowRefused};
 
@@ -60,8 +60,10 @@ impl Decoy {
             lookup,
             org: OrgId::from_bytes(self.entropy.bytes()),
             principal: PrincipalId::from_bytes(self.entropy.bytes()),
+            kind: catalog::CredentialKind::AccessKey,
             sealed: credential.seal(platform, &lookup)?,
             created_ms: 0,
+            expires_ms: None,
             // Revoked, so that it never proves anything, whatever is presented.
             revoked_ms: Some(0),
             sequence: 1,
