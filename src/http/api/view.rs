@@ -1,0 +1,398 @@
+//! What is shown and taken as JSON: the names and forms that clients rely on.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
+pub struct PageView<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// The `after` of the next page, when there is one.
+    pub next: Option<String>,
+}
+
+/// An organization.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Organization")]
+pub struct OrganizationView {
+    /// Its identifier, a UUID.
+    pub id: String,
+    /// Its short name; a destroyed one has none.
+    pub slug: Option<String>,
+    /// How people call it; nothing while it is sealed.
+    pub name: Option<String>,
+    /// Whether it may be worked in.
+    pub state: StateView,
+    /// When it will be destroyed (RFC 3339), if it is being deleted.
+    pub delete_after: Option<String>,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+}
+
+/// Whether an organization may be worked in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "State")]
+pub enum StateView {
+    /// All calls.
+    Active,
+    /// Reads only.
+    Suspended,
+    /// Reads only, until it is destroyed or restored.
+    Deleting,
+    /// Keys are evicted.
+    Sealed,
+    /// Keys are deleted.
+    Destroyed,
+}
+
+/// Whether a credential may write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Scope")]
+pub enum ScopeView {
+    /// All that its principal may do.
+    #[default]
+    Full,
+    /// Only what changes nothing.
+    ReadOnly,
+}
+
+/// What a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Role")]
+pub enum RoleView {
+    /// Everything, the end of the organization included.
+    Owner,
+    /// Everything but the end of the organization, its export and its plan.
+    Admin,
+    /// The files of the organization, and what was granted.
+    Member,
+    /// Reads the files of the organization.
+    Viewer,
+    /// Usage, plan and credits.
+    Billing,
+}
+
+/// What makes an organization.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewOrganization")]
+pub struct NewOrganization {
+    /// Its short name: 1 to 63 of a-z, 0-9 and -.
+    pub slug: String,
+}
+
+/// An access key of the organization as a whole, without its secret.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AccessKey")]
+pub struct AccessKeyView {
+    /// Its public half.
+    pub id: String,
+    /// How far it reaches.
+    pub scope: ScopeView,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+    /// When it was revoked (RFC 3339).
+    pub revoked_at: Option<String>,
+}
+
+/// An access key with its secret: the one time that it is shown.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NewAccessKey")]
+pub struct NewAccessKeyView<'a> {
+    /// Its public half.
+    pub id: &'a str,
+    /// Its secret half.
+    pub secret: &'a str,
+    /// How far it reaches.
+    pub scope: ScopeView,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+}
+
+/// What makes an access key of the organization as a whole.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AccessKeyRequest")]
+pub struct AccessKeyRequest {
+    /// How far it is to reach.
+    #[serde(default)]
+    pub scope: ScopeView,
+}
+
+/// An account that signs up.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "SignUp")]
+pub struct SignUp {
+    /// The e-mail address.
+    pub email: String,
+    /// The password: 12 to 1,024 characters.
+    pub password: String,
+    /// How people call the person.
+    pub name: String,
+}
+
+/// An account that logs in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "LogIn")]
+pub struct LogIn {
+    /// The e-mail address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+    /// The organization that the session is for; the personal one, if none is named.
+    pub organization: Option<String>,
+}
+
+/// A session for another organization of the account.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Switch")]
+pub struct Switch {
+    /// The organization, by slug or identifier.
+    pub organization: String,
+}
+
+/// A session with its token: the one time that it is shown.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
+pub struct SessionView<'a> {
+    /// The bearer token.
+    pub token: &'a str,
+    /// The one organization that it is for.
+    pub organization: OrganizationView,
+    /// When it ends (RFC 3339).
+    pub expires_at: String,
+}
+
+/// Who the caller is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Self")]
+pub struct SelfView {
+    /// The organization's identifier.
+    pub organization: String,
+    /// The principal's identifier.
+    pub principal: String,
+    /// `member`, `agent` or `organization`.
+    pub kind: String,
+    /// What a member is.
+    pub role: Option<RoleView>,
+    /// The credential's public name.
+    pub credential: String,
+}
+
+/// An account.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Account")]
+pub struct AccountView {
+    /// Its identifier, a UUID.
+    pub id: String,
+    /// The e-mail address.
+    pub email: String,
+    /// How people call the person.
+    pub name: String,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+}
+
+/// What changes of an account.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AccountChange")]
+pub struct AccountChange {
+    /// How people call the person.
+    pub name: Option<String>,
+    /// A new password; the one until now has to come with it.
+    pub password: Option<String>,
+    /// The password until now.
+    pub current_password: Option<String>,
+}
+
+/// An organization of an account.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Seat")]
+pub struct SeatView {
+    /// The organization.
+    pub organization: OrganizationView,
+    /// What the account is there; nothing while it is sealed.
+    pub role: Option<RoleView>,
+}
+
+/// A member.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Member")]
+pub struct MemberView {
+    /// The member's principal, a UUID.
+    pub id: String,
+    /// The account's e-mail address.
+    pub email: String,
+    /// How people call the person.
+    pub name: String,
+    /// What the member is.
+    pub role: RoleView,
+    /// When the membership began (RFC 3339).
+    pub created_at: String,
+}
+
+/// What changes of a member.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "MemberChange")]
+pub struct MemberChange {
+    /// What the member is to be.
+    pub role: RoleView,
+}
+
+/// An invitation.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Invitation")]
+pub struct InvitationView {
+    /// Its identifier, a UUID.
+    pub id: String,
+    /// Whom it is for.
+    pub email: String,
+    /// What that account will be.
+    pub role: RoleView,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+    /// When it ends (RFC 3339).
+    pub expires_at: String,
+}
+
+/// An invitation with its token: the one time that it is shown.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NewInvitation")]
+pub struct NewInvitationView<'a> {
+    /// What is shown of it later, too.
+    #[serde(flatten)]
+    pub invitation: InvitationView,
+    /// What the invited account shows to accept it.
+    pub token: &'a str,
+}
+
+/// What makes an invitation.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "InvitationRequest")]
+pub struct InvitationRequest {
+    /// Whom it is for.
+    pub email: String,
+    /// What that account will be.
+    pub role: RoleView,
+}
+
+/// The token of an invitation.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Acceptance")]
+pub struct Acceptance {
+    /// The token.
+    pub token: String,
+}
+
+/// A team.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Team")]
+pub struct TeamView {
+    /// Its identifier, a UUID.
+    pub id: String,
+    /// How people call it.
+    pub name: String,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+}
+
+/// What makes or changes a team.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "TeamRequest")]
+pub struct TeamRequest {
+    /// How people call it.
+    pub name: String,
+}
+
+/// Somebody in a team.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TeamSeat")]
+pub struct TeamSeatView {
+    /// The principal: a member or an agent.
+    pub principal: String,
+}
+
+/// An agent.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Agent")]
+pub struct AgentView {
+    /// Its principal, a UUID.
+    pub id: String,
+    /// How people call it.
+    pub name: String,
+    /// Whether it may work.
+    pub state: AgentStateView,
+    /// Cost tags: `department`, `project`.
+    pub tags: BTreeMap<String, String>,
+    /// Settings, as they were given.
+    pub settings: BTreeMap<String, String>,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+}
+
+/// Whether an agent may work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "AgentState")]
+pub enum AgentStateView {
+    /// It may.
+    Active,
+    /// Its credentials are refused.
+    Suspended,
+}
+
+/// What makes an agent.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AgentRequest")]
+pub struct AgentRequest {
+    /// How people call it.
+    pub name: String,
+    /// Cost tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Settings.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+}
+
+/// What changes of an agent; what is left out stays.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AgentChange")]
+pub struct AgentChange {
+    /// How people call it.
+    pub name: Option<String>,
+    /// Whether it may work.
+    pub state: Option<AgentStateView>,
+    /// Cost tags.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// Settings.
+    pub settings: Option<BTreeMap<String, String>>,
+}
+
+/// Milliseconds since the epoch as people and programs read them; the epoch itself for what lies
+/// beyond the year 9999.
+pub(super) fn rfc_3339(ms: u64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
+    at.unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        .format(&Rfc3339)
+        .unwrap_or_default()
+}
