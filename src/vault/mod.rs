@@ -9,6 +9,9 @@ mod record;
 mod service;
 mod versions;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::VaultError;
 pub use model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,
