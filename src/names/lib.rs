@@ -5,6 +5,7 @@
 //! only carried here.
 
 mod access_key;
+mod bearer;
 mod bucket;
 mod checksum;
 mod id;
@@ -15,10 +16,12 @@ mod secret_path;
 mod slug;
 
 pub use access_key::{AccessKeyId, InvalidAccessKeyId};
+pub use bearer::{Bearer, BearerKind, InvalidBearer};
 pub use bucket::{BucketName, InvalidBucketName};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, InvalidChecksum};
 pub use id::{
-    AccountId, BlobId, BucketId, InvalidId, NodeId, OrgId, PrincipalId, RootId, UploadId, VersionId,
+    AccountId, BlobId, BucketId, GrantId, InvalidId, InvitationId, NodeId, OrgId, PrincipalId,
+    RootId, TaskId, TeamId, UploadId, VersionId,
 };
 pub use key::{InvalidObjectKey, KeyPrefix, ObjectKey};
 pub use part::{InvalidPartNumber, PartNumber};

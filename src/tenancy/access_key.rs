@@ -3,9 +3,10 @@ use zeroize::Zeroizing;
 
 use super::error::TenancyError;
 use super::service::Tenancy;
-use crate::authz::{CredentialKind, Narrowing, Operator, Scope};
+use crate::authz::{self, Narrowing, Operator, Scope};
 use crate::catalog::{
-    self, CommitError, Conflict, CredentialQuery, CredentialRow, Mutation, OrgState, Unverified,
+    CommitError, Conflict, CredentialKind, CredentialQuery, CredentialRow, Mutation, OrgState,
+    Unverified,
 };
 use crate::keyring::{Credential, OrgKeys, Proof};
 
@@ -95,7 +96,7 @@ impl Tenancy {
         let key = Credential::new(
             id.clone(),
             Proof::Secret(secret.clone()),
-            CredentialKind::AccessKey,
+            authz::CredentialKind::AccessKey,
             Narrowing::to(scope),
         );
         match self.organization_row(org).await?.state {
@@ -110,7 +111,7 @@ impl Tenancy {
             lookup,
             org,
             principal: the_organization_itself(org),
-            kind: catalog::CredentialKind::AccessKey,
+            kind: CredentialKind::AccessKey,
             sealed: key.seal(&platform, &lookup)?,
             created_ms: self.clock.now_ms(),
             expires_ms: None,
@@ -146,7 +147,7 @@ impl Tenancy {
             None => None,
         };
         let query = CredentialQuery {
-            kind: Some(catalog::CredentialKind::AccessKey),
+            kind: Some(CredentialKind::AccessKey),
             after,
             max,
             ..CredentialQuery::default()
@@ -214,7 +215,12 @@ impl Tenancy {
 
     /// `len` characters of an alphabet of 32 or 64, each drawn evenly: a byte holds a multiple of
     /// either.
-    fn random_text(&self, prefix: &str, alphabet: &[u8], len: usize) -> Zeroizing<String> {
+    pub(super) fn random_text(
+        &self,
+        prefix: &str,
+        alphabet: &[u8],
+        len: usize,
+    ) -> Zeroizing<String> {
         let mut bytes = Zeroizing::new(vec![0; len]);
         self.entropy.fill(&mut bytes);
         // At its full size from the start, so that no copy is left behind by growing.

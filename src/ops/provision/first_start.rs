@@ -48,7 +48,7 @@ async fn awaits_its_first_key(
     let mut organizations = administration.organizations(act, None, 2).await?;
     if organizations.is_empty() {
         match administration
-            .create_organization(act, slug.clone(), Ownership::Personal)
+            .create_organization(act, slug.clone(), Ownership::Provisioned)
             .await
         {
             Ok(_) => return Ok(true),
