@@ -3,8 +3,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use names::{AccessKeyId, OrgId, PrincipalId};
 use zeroize::Zeroizing;
 
-use crate::authz::{CredentialKind, Narrowing, Scope};
-use crate::catalog::{CredentialRow, Unverified};
+use crate::authz::{self, Narrowing, Scope};
+use crate::catalog::{CredentialKind, CredentialRow, Unverified};
 use crate::entropy::Entropy;
 use crate::keyring::{Credential, OrgKeys, Proof, RowRefused};
 
@@ -53,15 +53,17 @@ impl Decoy {
         let credential = Credential::new(
             id,
             Proof::Secret(secret),
-            CredentialKind::AccessKey,
+            authz::CredentialKind::AccessKey,
             Narrowing::to(Scope::ReadOnly),
         );
         let row = platform.authenticate(CredentialRow {
             lookup,
             org: OrgId::from_bytes(self.entropy.bytes()),
             principal: PrincipalId::from_bytes(self.entropy.bytes()),
+            kind: CredentialKind::AccessKey,
             sealed: credential.seal(platform, &lookup)?,
             created_ms: 0,
+            expires_ms: None,
             // Revoked, so that it never proves anything, whatever is presented.
             revoked_ms: Some(0),
             sequence: 1,

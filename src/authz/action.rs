@@ -1,3 +1,5 @@
+use names::Glob;
+
 use super::resource::{
     InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
     UnderPrefix,
@@ -118,6 +120,18 @@ pub fn action_named(name: &str) -> Option<Row> {
         .iter()
         .find(|row| is_it(&row.name) || row.aliases.iter().any(|alias| is_it(&alias)))
         .copied()
+}
+
+/// Whether `pattern` names an action that a grant may be about.
+pub fn is_grantable(pattern: &Glob) -> bool {
+    TABLE.iter().any(|row| {
+        row.area.is_grantable(row.access)
+            && (pattern.matches_ignoring_case(row.name)
+                || row
+                    .aliases
+                    .iter()
+                    .any(|alias| pattern.matches_ignoring_case(alias)))
+    })
 }
 
 actions! {

@@ -143,6 +143,33 @@ impl Caller {
     }
 }
 
+/// Who somebody is at an identity provider, proven by a token that it signed.
+///
+/// Only `authn` makes one, after it has checked the token. The e-mail address that a provider tells
+/// is no part of it: whoever may choose it there could become anybody here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    issuer: String,
+    subject: String,
+}
+
+impl Identity {
+    /// States that `issuer` has signed that its user is `subject`.
+    pub fn verified(issuer: String, subject: String) -> Self {
+        Self { issuer, subject }
+    }
+
+    /// The identity provider, as its tokens name it.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Its name for the user, which it gives to nobody else.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+}
+
 /// The platform's operator, proven by the operator token or by holding the root key file and the
 /// data directory on this machine. Belongs to no organization and gets no permit for data.
 #[derive(Debug)]

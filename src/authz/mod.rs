@@ -19,13 +19,13 @@ pub use action::{
     ManageCredentials, ManageGrants, ManagePeople, ManageSettings, PutObject, PutPart, PutSecret,
     ReadActivity, ReadAgentRecords, ReadAgents, ReadCredentials, ReadGrants, ReadPeople,
     ReadSettings, ReadUsage, RecordUsage, RevealSecret, RevokeOwnCredential, Row, SendUsage,
-    ShowSelf, UseSecret, WriteAgentRecords, action_named,
+    ShowSelf, UseSecret, WriteAgentRecords, action_named, is_grantable,
 };
 pub use allowance::{Allowance, Receipt};
-pub use caller::{Caller, CredentialKind, Narrowing, Operator, Scope, Standing};
+pub use caller::{Caller, CredentialKind, Identity, Narrowing, Operator, Scope, Standing};
 pub use permit::{
-    Permit, authorize, explain, read_activity_as_operator, read_usage_as_operator, record_activity,
-    record_activity_as_operator, record_usage,
+    Permit, authorize, explain, explain_principal, read_activity_as_operator,
+    read_usage_as_operator, record_activity, record_activity_as_operator, record_usage,
 };
 pub use resource::{
     HOMES, Home, InBucket, InOrganization, Named, OfHome, OfObject, OfSecret, OfSubject, Resource,

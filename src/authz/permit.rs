@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
 use super::action::{Action, AppendActivity, ReadActivity, ReadUsage, RecordUsage, Row};
-use super::caller::{Caller, Operator, Standing};
+use super::caller::{Caller, Narrowing, Operator, Standing};
 use super::resource::{
     InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
     UnderPrefix,
@@ -70,7 +70,29 @@ pub fn explain(
         home: resource.home(),
         named: &|| resource.named(),
     };
-    judge(caller, rights, standing, &asked)
+    judge(
+        caller.principal(),
+        caller.narrowing(),
+        rights,
+        standing,
+        &asked,
+    )
+}
+
+/// Says the same of a principal whose rights are `rights`, with a credential that narrows nothing.
+pub fn explain_principal(
+    principal: PrincipalId,
+    rights: &Rights,
+    standing: Standing,
+    action: Row,
+    resource: &dyn Resource,
+) -> Result<Rule, Refusal> {
+    let asked = Asked {
+        action,
+        home: resource.home(),
+        named: &|| resource.named(),
+    };
+    judge(principal, &Narrowing::NONE, rights, standing, &asked)
 }
 
 /// Lets the activity log record what `caller` did or was refused.

@@ -4,7 +4,7 @@ use names::{AccountId, Effect, Policy, PrincipalId, Statement};
 use uuid::Uuid;
 
 use super::action::{Access, Action, Area, RevealSecret, Row};
-use super::caller::{Caller, Scope, Standing};
+use super::caller::{Caller, Narrowing, Scope, Standing};
 use super::resource::{Home, Named, Resource};
 use super::role::Role;
 
@@ -136,7 +136,13 @@ pub(super) fn decide<A: Action>(
         home: resource.home(),
         named: &|| resource.named(),
     };
-    judge(caller, rights, standing, &asked)
+    judge(
+        caller.principal(),
+        caller.narrowing(),
+        rights,
+        standing,
+        &asked,
+    )
 }
 
 /// The whole rule:
@@ -144,18 +150,21 @@ pub(super) fn decide<A: Action>(
 /// ```text
 /// how the organization stands ∧ what the credential is limited to ∧ (role ∨ own home ∨ grant)
 /// ```
+///
+/// Where a role allows and the credential is limited to a lower one, the rule is the lower one:
+/// nobody gives by a credential what is above it.
 pub(super) fn judge(
-    caller: &Caller,
+    principal: PrincipalId,
+    narrowing: &Narrowing,
     rights: &Rights,
     standing: Standing,
     asked: &Asked<'_>,
 ) -> Result<Rule, Refusal> {
     stands(standing, asked.action.access)?;
-    let narrowing = caller.narrowing();
     if narrowing.scope == Scope::ReadOnly && asked.action.access != Access::Read {
         return Err(Refusal::ReadOnlyKey);
     }
-    let rule = rights.allow(caller.principal(), asked)?;
+    let rule = rights.allow(principal, asked)?;
     let within_role = narrowing.role.is_none_or(|role| {
         asked.home == Home::Outside && role.allows(asked.action.area, asked.action.access)
     });
@@ -167,7 +176,10 @@ pub(super) fn judge(
             || narrowing.policies.iter().all(allows)
     };
     if within_role && within_policies {
-        Ok(rule)
+        Ok(match (rule, narrowing.role) {
+            (Rule::Role(role), Some(limit)) if !limit.covers(role) => Rule::Role(limit),
+            (rule, _) => rule,
+        })
     } else {
         let action = asked.action.name;
         Err(Refusal::Narrowed { action })

@@ -55,6 +55,16 @@ impl Role {
         }
     }
 
+    /// Whether this role allows all that `other` does.
+    pub fn covers(self, other: Self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::Admin => !matches!(other, Self::Owner | Self::Billing),
+            Self::Member => matches!(other, Self::Member | Self::Viewer),
+            Self::Viewer | Self::Billing => other == self,
+        }
+    }
+
     /// The table: what the role by itself allows, outside of the homes of agents.
     pub(super) fn allows(self, area: Area, access: Access) -> bool {
         let reads = access == Access::Read;

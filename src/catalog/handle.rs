@@ -8,14 +8,16 @@ use names::{
 
 use super::change::Change;
 use super::coherence::{Class, Stamp};
-use super::mutation::{Bound, Conflict, Effect, Mutation, UsageDelta};
+use super::mutation::{Bound, Conflict, Effect, Mutation, UsageDelta, UsageSubjectKind};
+use super::record::{RecordKind, RecordQuery, RecordRow};
 use super::row::Unverified;
 use super::rows::{
-    AccountRow, AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, MembershipRow,
-    NameKeyRow, OrgKeyRow, OrganizationRow, PartRow, UploadRow, VersionRow,
+    AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, NameKeyRow, OrgKeyRow,
+    OrganizationRow, PartRow, UploadRow, VersionRow,
 };
 use super::store::{
-    CatalogError, Found, ListQuery, Listed, NamesKey, Page, Store, TagCursor, TaggedRow,
+    CatalogError, CredentialQuery, Found, ListQuery, Listed, NamesKey, Page, Recount, Store,
+    Stored, TagCursor, TaggedRow,
 };
 use crate::authz::{Action, Permit};
 
@@ -209,9 +211,71 @@ impl OrgCatalog {
         self.store.usage(self.org, from_ms, until_ms).await
     }
 
+    /// Sums of usage by principal or by bucket.
+    pub async fn usage_by(
+        &self,
+        from_ms: u64,
+        until_ms: u64,
+        subjects: UsageSubjectKind,
+    ) -> Result<Vec<UsageDelta>, CatalogError> {
+        self.store
+            .usage_by(self.org, from_ms, until_ms, subjects)
+            .await
+    }
+
+    /// A record.
+    pub async fn record(&self, kind: RecordKind, id: &[u8; 16]) -> Found<Unverified<RecordRow>> {
+        self.store.record(self.org, kind, id).await
+    }
+
+    /// A record by its blind name.
+    pub async fn record_by_lookup(
+        &self,
+        kind: RecordKind,
+        lookup: &[u8; 32],
+    ) -> Found<Unverified<RecordRow>> {
+        self.store.record_by_lookup(self.org, kind, lookup).await
+    }
+
+    /// A page of records of a kind.
+    pub async fn records(
+        &self,
+        kind: RecordKind,
+        query: RecordQuery,
+    ) -> Page<Unverified<RecordRow>> {
+        self.store.records(self.org, kind, query).await
+    }
+
+    /// How many records of a kind there are.
+    pub async fn count_records(
+        &self,
+        kind: RecordKind,
+        state: Option<u8>,
+    ) -> Result<u64, CatalogError> {
+        self.store.count_records(self.org, kind, state).await
+    }
+
+    /// What is stored.
+    pub async fn stored(&self) -> Result<Stored, CatalogError> {
+        self.store.stored(self.org).await
+    }
+
     /// A page of a node's chain of the activity log.
     pub async fn audit_segments(&self, node: NodeId, from: u64, max: u32) -> Page<AuditSegmentRow> {
         self.store.audit_segments(self.org, node, from, max).await
+    }
+
+    /// A page of the segments of the activity log that hold events of a time.
+    pub async fn audit_segments_between(
+        &self,
+        from_ms: u64,
+        until_ms: u64,
+        after: Option<(NodeId, u64)>,
+        max: u32,
+    ) -> Page<AuditSegmentRow> {
+        self.store
+            .audit_segments_between(self.org, from_ms, until_ms, after, max)
+            .await
     }
 
     /// The chains of the activity log.
@@ -321,29 +385,82 @@ impl PlatformCatalog {
         self.store.name_key(org).await
     }
 
-    /// An access key by its blind name.
+    /// A credential by its blind name.
     pub async fn credential(&self, lookup: &[u8; 32]) -> Found<Unverified<CredentialRow>> {
         self.store.credential(lookup).await
     }
 
-    /// A page of an organization's access keys.
+    /// A page of an organization's credentials.
     pub async fn credentials(
         &self,
         org: OrgId,
-        after: Option<[u8; 32]>,
-        max: u32,
+        query: CredentialQuery,
     ) -> Page<Unverified<CredentialRow>> {
-        self.store.credentials(org, after, max).await
+        self.store.credentials(org, query).await
     }
 
-    /// An account.
-    pub async fn account(&self, account: AccountId) -> Found<Unverified<AccountRow>> {
-        self.store.account(account).await
+    /// When credentials of an organization were last used, as far as it was noted.
+    pub async fn credential_uses(
+        &self,
+        org: OrgId,
+        lookups: &[[u8; 32]],
+    ) -> Result<Vec<([u8; 32], u64)>, CatalogError> {
+        self.store.credential_uses(org, lookups).await
     }
 
-    /// An organization's members.
-    pub async fn memberships(&self, org: OrgId) -> Page<Unverified<MembershipRow>> {
-        self.store.memberships(org).await
+    /// A record of an organization, or of organization 0.
+    pub async fn record(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        id: &[u8; 16],
+    ) -> Found<Unverified<RecordRow>> {
+        self.store.record(org, kind, id).await
+    }
+
+    /// A record by its blind name.
+    pub async fn record_by_lookup(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        lookup: &[u8; 32],
+    ) -> Found<Unverified<RecordRow>> {
+        self.store.record_by_lookup(org, kind, lookup).await
+    }
+
+    /// A page of records of a kind.
+    pub async fn records(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        query: RecordQuery,
+    ) -> Page<Unverified<RecordRow>> {
+        self.store.records(org, kind, query).await
+    }
+
+    /// How many records of a kind there are.
+    pub async fn count_records(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        state: Option<u8>,
+    ) -> Result<u64, CatalogError> {
+        self.store.count_records(org, kind, state).await
+    }
+
+    /// The members that an account is, in all organizations: at most one page of them.
+    pub async fn seats(
+        &self,
+        account: AccountId,
+        after: Option<OrgId>,
+        max: u32,
+    ) -> Page<Unverified<RecordRow>> {
+        self.store.seats(account, after, max).await
+    }
+
+    /// What an organization stores.
+    pub async fn stored(&self, org: OrgId) -> Result<Stored, CatalogError> {
+        self.store.stored(org).await
     }
 
     /// Changes that caches have to follow.
@@ -365,6 +482,20 @@ impl PlatformCatalog {
         max: u32,
     ) -> Page<AuditSegmentRow> {
         self.store.audit_segments(org, node, from, max).await
+    }
+
+    /// A page of the segments of the platform's log that hold events of a time.
+    pub async fn audit_segments_between(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        after: Option<(NodeId, u64)>,
+        max: u32,
+    ) -> Page<AuditSegmentRow> {
+        self.store
+            .audit_segments_between(org, from_ms, until_ms, after, max)
+            .await
     }
 
     /// The chains of a log.
@@ -421,6 +552,27 @@ impl Jobs {
     /// Claims that have not been forgotten.
     pub async fn claims(&self, max: u32) -> Page<(OrgId, BlobId)> {
         self.store.claims(max).await
+    }
+
+    /// Records of a kind that have expired, of all organizations.
+    pub async fn expired_records(
+        &self,
+        kind: RecordKind,
+        now_ms: u64,
+        max: u32,
+    ) -> Page<Unverified<RecordRow>> {
+        self.store.expired_records(kind, now_ms, max).await
+    }
+
+    /// The organizations whose grace period before deletion has ended.
+    pub async fn organizations_due_for_destruction(
+        &self,
+        now_ms: u64,
+        max: u32,
+    ) -> Page<Unverified<OrganizationRow>> {
+        self.store
+            .organizations_due_for_destruction(now_ms, max)
+            .await
     }
 
     /// The organizations with garbage that is due.
@@ -481,6 +633,60 @@ impl JobCatalog {
         until_ms: u64,
     ) -> Result<Vec<UsageDelta>, CatalogError> {
         self.store.usage(self.org, from_ms, until_ms).await
+    }
+
+    /// Sums of usage by principal or by bucket.
+    pub async fn usage_by(
+        &self,
+        from_ms: u64,
+        until_ms: u64,
+        subjects: UsageSubjectKind,
+    ) -> Result<Vec<UsageDelta>, CatalogError> {
+        self.store
+            .usage_by(self.org, from_ms, until_ms, subjects)
+            .await
+    }
+
+    /// A record.
+    pub async fn record(&self, kind: RecordKind, id: &[u8; 16]) -> Found<Unverified<RecordRow>> {
+        self.store.record(self.org, kind, id).await
+    }
+
+    /// A record by its blind name.
+    pub async fn record_by_lookup(
+        &self,
+        kind: RecordKind,
+        lookup: &[u8; 32],
+    ) -> Found<Unverified<RecordRow>> {
+        self.store.record_by_lookup(self.org, kind, lookup).await
+    }
+
+    /// A page of records of a kind.
+    pub async fn records(
+        &self,
+        kind: RecordKind,
+        query: RecordQuery,
+    ) -> Page<Unverified<RecordRow>> {
+        self.store.records(self.org, kind, query).await
+    }
+
+    /// How many records of a kind there are.
+    pub async fn count_records(
+        &self,
+        kind: RecordKind,
+        state: Option<u8>,
+    ) -> Result<u64, CatalogError> {
+        self.store.count_records(self.org, kind, state).await
+    }
+
+    /// What is stored.
+    pub async fn stored(&self) -> Result<Stored, CatalogError> {
+        self.store.stored(self.org).await
+    }
+
+    /// What is stored, counted in every way there is.
+    pub async fn recount(&self) -> Result<Recount, CatalogError> {
+        self.store.recount(self.org).await
     }
 }
 

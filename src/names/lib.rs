@@ -5,6 +5,7 @@
 //! only carried here.
 
 mod access_key;
+mod bearer;
 mod bucket;
 mod checksum;
 mod id;
@@ -15,6 +16,7 @@ mod secret_path;
 mod slug;
 
 pub use access_key::{AccessKeyId, InvalidAccessKeyId};
+pub use bearer::{Bearer, BearerKind, InvalidBearer};
 pub use bucket::{BucketName, InvalidBucketName};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, InvalidChecksum};
 pub use id::{

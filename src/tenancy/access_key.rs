@@ -3,8 +3,11 @@ use zeroize::Zeroizing;
 
 use super::error::TenancyError;
 use super::service::Tenancy;
-use crate::authz::{CredentialKind, Narrowing, Operator, Scope};
-use crate::catalog::{CommitError, Conflict, CredentialRow, Mutation, OrgState, Unverified};
+use crate::authz::{self, Narrowing, Operator, Scope};
+use crate::catalog::{
+    CommitError, Conflict, CredentialKind, CredentialQuery, CredentialRow, Mutation, OrgState,
+    Unverified,
+};
 use crate::keyring::{Credential, OrgKeys, Proof};
 
 /// An access key as it is listed: never its secret.
@@ -93,12 +96,13 @@ impl Tenancy {
         let key = Credential::new(
             id.clone(),
             Proof::Secret(secret.clone()),
-            CredentialKind::AccessKey,
+            authz::CredentialKind::AccessKey,
             Narrowing::to(scope),
         );
         match self.organization_row(org).await?.state {
             OrgState::Active | OrgState::Suspended => {}
             OrgState::Sealed => return Err(TenancyError::State("sealed")),
+            OrgState::Deleting => return Err(TenancyError::State("being deleted")),
             OrgState::Destroyed => return Err(TenancyError::State("destroyed")),
         }
         let lookup = self.keyring.access_key_lookup(key.id()).await?;
@@ -107,8 +111,10 @@ impl Tenancy {
             lookup,
             org,
             principal: the_organization_itself(org),
+            kind: CredentialKind::AccessKey,
             sealed: key.seal(&platform, &lookup)?,
             created_ms: self.clock.now_ms(),
+            expires_ms: None,
             revoked_ms: None,
             sequence: 1,
         };
@@ -140,7 +146,13 @@ impl Tenancy {
             Some(id) => Some(self.keyring.access_key_lookup(id).await?),
             None => None,
         };
-        let claimed = self.catalog.credentials(org, after, max).await?;
+        let query = CredentialQuery {
+            kind: Some(CredentialKind::AccessKey),
+            after,
+            max,
+            ..CredentialQuery::default()
+        };
+        let claimed = self.catalog.credentials(org, query).await?;
         let platform = self.platform_for(&claimed).await?;
         claimed
             .into_iter()

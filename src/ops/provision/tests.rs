@@ -19,20 +19,14 @@ struct Shown {
 /// Makes the first start in a process, and returns what it showed, whatever came of it.
 async fn show(world: &World) -> (Option<Shown>, Result<(), ProvisionError>) {
     let shown = Mutex::new(None);
-    let outcome = first_start(
-        &world.act(),
-        &world.administration,
-        &world.keyring,
-        &world.jobs,
-        |first| {
-            assert_eq!(first.slug.as_str(), "home");
-            *shown.lock().unwrap() = Some(Shown {
-                id: first.access_key.id().to_string(),
-                secret: first.access_key.expose().to_owned(),
-            });
-            Ok(())
-        },
-    )
+    let outcome = first_start(&world.act(), &world.administration, |first| {
+        assert_eq!(first.slug.as_str(), "home");
+        *shown.lock().unwrap() = Some(Shown {
+            id: first.access_key.id().to_string(),
+            secret: first.access_key.expose().to_owned(),
+        });
+        Ok(())
+    })
     .await;
     (shown.into_inner().unwrap(), outcome)
 }
@@ -111,19 +105,13 @@ async fn a_sealed_home_without_a_key_does_not_keep_the_program_from_starting() {
 async fn a_key_that_was_not_shown_does_not_work() {
     let world = Place::new().start().await;
     let unseen = Mutex::new(None);
-    let failed = first_start(
-        &world.act(),
-        &world.administration,
-        &world.keyring,
-        &world.jobs,
-        |first| {
-            *unseen.lock().unwrap() = Some(Shown {
-                id: first.access_key.id().to_string(),
-                secret: first.access_key.expose().to_owned(),
-            });
-            Err(io::ErrorKind::BrokenPipe.into())
-        },
-    )
+    let failed = first_start(&world.act(), &world.administration, |first| {
+        *unseen.lock().unwrap() = Some(Shown {
+            id: first.access_key.id().to_string(),
+            secret: first.access_key.expose().to_owned(),
+        });
+        Err(io::ErrorKind::BrokenPipe.into())
+    })
     .await;
     assert!(matches!(failed, Err(ProvisionError::Unseen(_))));
     let unseen = unseen.into_inner().unwrap().unwrap();

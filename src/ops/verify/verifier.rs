@@ -12,7 +12,7 @@ use super::replay::{Fate, Mac, Replay, fates, touched_since};
 use super::rows::{Authorities, Inspected, Verdict, blob_fits};
 use crate::authz::Operator;
 use crate::catalog::{
-    AccountRow, BlobRow, CredentialRow, JobCatalog, Jobs, OrgKeyRow, OrgState, OrganizationRow,
+    BlobRow, CredentialRow, JobCatalog, Jobs, OrgKeyRow, OrgState, OrganizationRow,
     PlatformCatalog, Row, Slice,
 };
 use crate::config;
@@ -301,11 +301,10 @@ async fn check_blobs(
 }
 
 /// The tables whose rows stand under the platform's key.
-const UNDER_THE_PLATFORM: [&str; 4] = [
+const UNDER_THE_PLATFORM: [&str; 3] = [
     OrganizationRow::TABLE,
     OrgKeyRow::TABLE,
     CredentialRow::TABLE,
-    AccountRow::TABLE,
 ];
 
 const ORGS_PER_PAGE: u32 = 256;
