@@ -1,7 +1,9 @@
 //! The activity log: sealed, hash-chained segments per organization and node, and the reader that
 //! verifies them.
 
+mod actor;
 mod chain;
+mod codec;
 mod counters;
 mod entry;
 mod event;
@@ -11,14 +13,17 @@ mod queue;
 mod read;
 mod refusals;
 mod segment;
+mod sign_in;
 mod verify;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub use actor::{Actor, ActorKind, ShownCredential};
 pub use entry::{Entry, Logged, Outcome};
 pub use event::{Decision, Event, PlatformEvent};
 pub use log::{Audit, AuditError};
 pub use read::{AuditReader, ReadError};
+pub use sign_in::{SignIn, SignInMethod};
 pub use verify::{ChainHead, ChainReport, Finding, Head, Report, Verifier};

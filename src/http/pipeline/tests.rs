@@ -79,7 +79,7 @@ async fn what_is_done_is_noted_and_metered_with_its_bytes() {
                 panic!("{entry:?}");
             };
             let bytes = (entry.bytes_in, entry.bytes_out);
-            (entry.action, entry.resource, status, bytes)
+            (entry.action.into_owned(), entry.resource, status, bytes)
         })
         .collect();
     let expected = [
@@ -198,6 +198,7 @@ impl Door for Slow {
                 operation: "Slow",
                 action: "s3:DeleteObject",
                 resource: "docs/a".to_owned(),
+                intent: super::Intent::None,
             },
             asked: (),
         })
