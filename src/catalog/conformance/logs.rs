@@ -7,8 +7,8 @@ use names::OrgId;
 
 use super::world::{HOUR, World, commit_version, tagged};
 use crate::catalog::{
-    Change, ChangedRow, Class, Conflict, Effect, Meter, Mutation, OrgState, RowTag, Store,
-    TaggedRow, UsageDelta,
+    Authenticated, Change, ChangedRow, Class, Conflict, Effect, Meter, Mutation, OrgState,
+    RecordKind, RowTag, Store, TaggedRow, UsageDelta, UsageSubject,
 };
 
 pub(in crate::catalog) async fn segments_are_appended_in_order(store: &dyn Store) {
@@ -47,6 +47,7 @@ pub(in crate::catalog) async fn usage_adds_up_before_and_after_it_is_folded(stor
         UsageDelta {
             hour_ms,
             meter,
+            subject: UsageSubject::Whole,
             amount,
         }
     };
@@ -57,16 +58,20 @@ pub(in crate::catalog) async fn usage_adds_up_before_and_after_it_is_folded(stor
             add(1, Meter::Requests, 5),
         ],
         vec![
-            add(1, Meter::StoredBytes, 100),
+            add(1, Meter::SecretReads, 100),
             add(2, Meter::IngressBytes, 7),
         ],
-        vec![add(1, Meter::StoredBytes, -40), add(1, Meter::Objects, -1)],
+        vec![
+            add(1, Meter::SecretReads, -40),
+            add(1, Meter::SecretUses, -1),
+        ],
     ];
     let expect = |model: &BTreeMap<(u64, Meter), i64>, until_ms| -> Vec<UsageDelta> {
         let within = model.iter().filter(|((hour_ms, _), _)| *hour_ms < until_ms);
         let delta = |((hour_ms, meter), amount): (&(u64, Meter), &i64)| UsageDelta {
             hour_ms: *hour_ms,
             meter: *meter,
+            subject: UsageSubject::Whole,
             amount: *amount,
         };
         within.map(delta).collect()
@@ -99,12 +104,9 @@ pub(in crate::catalog) async fn usage_adds_up_before_and_after_it_is_folded(stor
 pub(in crate::catalog) async fn changes_are_chained(store: &dyn Store) {
     let (seq, mut head) = store.last_change().await.expect("the last change");
     let world = World::empty(store, 621);
-    let (account, membership) = world.owner();
-    let owner = (tagged(account, 1), tagged(membership, 1));
-    world
-        .create(Some(owner.clone()))
-        .await
-        .expect("no conflict");
+    let member = tagged(world.record_row(RecordKind::Member), 1);
+    let member_tag = member.tag();
+    world.create(vec![member]).await.expect("no conflict");
     let bucket_row = tagged(world.bucket_row("docs"), 1);
     let bucket = bucket_row.row().bucket;
     world.done(Mutation::CreateBucket(bucket_row.clone())).await;
@@ -113,9 +115,6 @@ pub(in crate::catalog) async fn changes_are_chained(store: &dyn Store) {
     let (one, two) = (first.version.tag(), second.version.tag());
     world.done(commit_version(first)).await;
     world.done(commit_version(second)).await;
-    world
-        .done(Mutation::CreateNameKey(world.name_key_row(1)))
-        .await;
     let node = world.node();
     world
         .done(Mutation::AppendAudit(world.segment(node, 0)))
@@ -144,13 +143,12 @@ pub(in crate::catalog) async fn changes_are_chained(store: &dyn Store) {
             vec![
                 entry("organizations", None, Some(organization)),
                 entry("org_keys", None, Some(key)),
-                entry("accounts", None, Some(owner.0.tag())),
-                entry("memberships", None, Some(owner.1.tag())),
+                entry("name_keys", None, None),
+                entry("records/17", None, Some(member_tag)),
             ],
             vec![entry("buckets", None, Some(bucket_row.tag()))],
             vec![entry("versions", None, Some(one))],
             vec![entry("versions", Some(one), Some(two))],
-            vec![entry("name_keys", None, None)],
         ]
     );
     for (change, number) in changes.iter().zip(seq + 1..) {
@@ -200,7 +198,6 @@ pub(in crate::catalog) async fn caches_hear_of_changes(store: &dyn Store) {
     for mutation in [
         Mutation::CreateCredential(credential),
         Mutation::ReplaceCredential(tagged(revoked, 1)),
-        Mutation::CreateNameKey(world.name_key_row(1)),
         Mutation::AddKey(tagged(
             world.key_row(2, crate::catalog::KeyState::Open, 1),
             1,
@@ -223,19 +220,20 @@ pub(in crate::catalog) async fn caches_hear_of_changes(store: &dyn Store) {
 
 pub(in crate::catalog) async fn every_row_with_a_tag_is_walked(store: &dyn Store) {
     let world = World::empty(store, 641);
-    let (account, membership) = world.owner();
-    let owner = (tagged(account, 1), tagged(membership, 1));
-    world
-        .create(Some(owner.clone()))
-        .await
-        .expect("no conflict");
+    let kinds = [
+        RecordKind::Member,
+        RecordKind::Member,
+        RecordKind::SecretVersion,
+    ];
+    let records = kinds.map(|kind| tagged(world.record_row(kind), 1));
+    let first = records.iter().map(Authenticated::tag);
     let credentials = [(); 2].map(|()| tagged(world.credential_row(1), 1));
     let mut written = vec![
         tagged(world.organization_row(OrgState::Active, 1), 1).tag(),
         tagged(world.key_row(1, crate::catalog::KeyState::Open, 1), 1).tag(),
-        owner.0.tag(),
-        owner.1.tag(),
     ];
+    written.extend(first);
+    world.create(records.into()).await.expect("no conflict");
     for credential in credentials {
         written.push(credential.tag());
         world.done(Mutation::CreateCredential(credential)).await;
@@ -340,7 +338,7 @@ pub(in crate::catalog) async fn nodes_say_what_they_have_seen(store: &dyn Store)
 
 fn tag_of(row: &TaggedRow) -> RowTag {
     match row {
-        TaggedRow::Membership(row) => row.tag(),
+        TaggedRow::Record(row) => row.tag(),
         TaggedRow::Bucket(row) => row.tag(),
         TaggedRow::Version(row, _) => row.tag(),
         TaggedRow::Upload(row) => row.tag(),
@@ -348,6 +346,5 @@ fn tag_of(row: &TaggedRow) -> RowTag {
         TaggedRow::Organization(row) => row.tag(),
         TaggedRow::OrgKey(row) => row.tag(),
         TaggedRow::Credential(row) => row.tag(),
-        TaggedRow::Account(row) => row.tag(),
     }
 }

@@ -24,7 +24,7 @@ async fn a_rotation_moves_everything_and_deletes_the_old_key() {
     assert_eq!(rotated.deleted, [1]);
     assert_eq!(rotated.damaged, [""; 0]);
     assert_eq!(rotated.scrub_failed, None);
-    // A membership, a bucket, versions and contents of five objects, blobs of three, an upload
+    // A member, a bucket, versions and contents of five objects, blobs of three, an upload
     // with two parts and their blobs, an activity log, a name key.
     assert_eq!(rotated.rewrapped, 1 + 1 + 5 + 5 + 3 + 1 + 2 + 2 + 1 + 1);
 

@@ -35,10 +35,7 @@ async fn a_row_that_was_altered_is_found() {
             "versions",
         ),
         ("UPDATE buckets SET created_ms = created_ms + 1", "buckets"),
-        (
-            "UPDATE memberships SET principal_id = zeroblob(16)",
-            "memberships",
-        ),
+        ("UPDATE records SET state = state + 1", "records member"),
         ("UPDATE organizations SET state = 2", "organizations"),
         (
             "UPDATE credentials SET created_ms = created_ms + 1",
@@ -52,7 +49,11 @@ async fn a_row_that_was_altered_is_found() {
             "UPDATE upload_parts SET size = size + 1 WHERE part = 2",
             "upload_parts",
         ),
-        ("UPDATE accounts SET sequence = sequence + 1", "accounts"),
+        ("UPDATE records SET parent = zeroblob(16)", "records member"),
+        (
+            "UPDATE credentials SET expires_ms = created_ms",
+            "credentials",
+        ),
     ] {
         let (house, process) = house().await;
         let acme: [u8; 16] = house
@@ -63,11 +64,6 @@ async fn a_row_that_was_altered_is_found() {
                 |row| row.get(0),
             )
             .unwrap();
-        let column = if named == "accounts" {
-            "personal_org"
-        } else {
-            "org_id"
-        };
         let joint = if change.contains("WHERE") {
             "AND"
         } else {
@@ -75,7 +71,7 @@ async fn a_row_that_was_altered_is_found() {
         };
         let changed = house
             .database()
-            .execute(&format!("{change} {joint} {column} = ?1"), params![acme])
+            .execute(&format!("{change} {joint} org_id = ?1"), params![acme])
             .unwrap();
         assert_eq!(changed, 1, "{change}");
         let findings = process.findings().await;
