@@ -1,6 +1,6 @@
 //! What speaks HTTP: the listeners, the pipeline, and the doors.
 
-pub mod admin;
+pub mod api;
 pub mod net;
 pub mod pipeline;
 pub mod s3;

@@ -1,9 +1,10 @@
-use http::Method;
-use http::StatusCode;
+use std::fmt;
+
+use http::{Method, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::endpoint::Endpoint;
-use super::table::TABLES;
+use super::endpoint::{Endpoint, TABLES};
+use crate::authz::SubjectKind;
 
 /// One thing that can be asked for. Dispatch, the OpenAPI document and the tests that go over
 /// every route are made from the same table.
@@ -25,6 +26,10 @@ pub struct Route {
     pub takes: Option<SchemaOf>,
     /// What it answers when it did what was asked.
     pub gives: Gives,
+    /// The action's name in policies and in the activity log.
+    pub action: &'static str,
+    /// What the last segment in braces names, if it names somebody or something in an organization.
+    pub subject: Option<SubjectKind>,
     pub(super) endpoint: Endpoint,
 }
 
@@ -65,6 +70,31 @@ pub enum ParameterKind {
     Time,
     /// One of these.
     OneOf(&'static [&'static str]),
+}
+
+impl ParameterKind {
+    /// Whether it looks like a text.
+    pub(super) fn admits(self, text: &str) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Number(least, most) => text
+                .parse()
+                .is_ok_and(|number: u32| (least..=most).contains(&number)),
+            Self::Time => super::ask::time_ms(text).is_some(),
+            Self::OneOf(choices) => choices.contains(&text),
+        }
+    }
+}
+
+impl fmt::Display for ParameterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("a text"),
+            Self::Number(least, most) => write!(f, "a number from {least} to {most}"),
+            Self::Time => f.write_str("a time as in RFC 3339"),
+            Self::OneOf(choices) => write!(f, "one of {}", choices.join(", ")),
+        }
+    }
 }
 
 /// What a route answers when it did what was asked.
@@ -190,7 +220,18 @@ impl Route {
                 status: StatusCode::NO_CONTENT,
                 body: Given::Nothing,
             },
+            action: id,
+            subject: None,
             endpoint,
+        }
+    }
+
+    /// What it does is this action, and is done to something of this kind.
+    pub(super) const fn does(self, action: &'static str, subject: Option<SubjectKind>) -> Self {
+        Self {
+            action,
+            subject,
+            ..self
         }
     }
 
@@ -309,7 +350,7 @@ pub(super) const PAGED: &[Parameter] = &[
     Parameter {
         name: "limit",
         about: "How many at most.",
-        kind: ParameterKind::Number(1, super::page::LIMIT_MAX),
+        kind: ParameterKind::Number(1, super::ask::LIMIT_MAX),
     },
 ];
 

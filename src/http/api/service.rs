@@ -1,239 +1,134 @@
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body::Body;
-use http_body_util::Full;
-use names::{AccessKeyId, OrgId, Slug};
-use serde::Serialize;
-use uuid::Uuid;
-use zeroize::Zeroizing;
+use http::Request;
+use http::Response;
 
-use super::body;
-use super::error::Problem;
-use super::page::Page;
-use super::route::{self, Endpoint, Found, ROOT, Segments};
-use super::view::{
-    AccessKeyView, AccessKeysView, NewAccessKeyRequest, NewAccessKeyView, NewOrganizationRequest,
-    OrganizationView, OrganizationsView,
-};
+use super::ask::Ask;
+use super::endpoint::Endpoint;
+use super::problem::Problem;
+use super::route::{self, Audience, Found};
+use super::{openapi, operator, public};
+use crate::audit::ActivityReader;
 use crate::authz::Operator;
-use crate::clock::Clock;
-use crate::entropy::Entropy;
 use crate::http::OperatorToken;
-use crate::ops::{Act, Administration};
-use crate::tenancy::Ownership;
+use crate::http::net::{Peer, RequestBody};
+use crate::http::pipeline::{Body, Head, Pipeline, Visit};
+use crate::metering::Metering;
+use crate::ops::{Act, Administration, Replays};
+use crate::tenancy::{SignUps, Tenancy};
 
-/// `/api/v1`, for the operator alone.
-pub struct Admin {
+/// `/api/v1`: organizations as their members, agents and the platform's operator manage them.
+pub struct Api {
+    pub(super) tenancy: Arc<Tenancy>,
+    pub(super) administration: Arc<Administration>,
+    pub(super) metering: Arc<Metering>,
+    pub(super) activity: ActivityReader,
+    pub(super) replays: Replays,
+    pub(super) sign_ups: SignUps,
+    pub(super) document: bytes::Bytes,
     token: OperatorToken,
-    administration: Arc<Administration>,
-    clock: Clock,
-    entropy: Entropy,
 }
 
-type Answer = Result<Response<Full<Bytes>>, Problem>;
+/// What the door leads to.
+pub struct Parts {
+    /// Organizations, accounts, members, agents, grants.
+    pub tenancy: Arc<Tenancy>,
+    /// What the operator does.
+    pub administration: Arc<Administration>,
+    /// What is used.
+    pub metering: Arc<Metering>,
+    /// What was done.
+    pub activity: ActivityReader,
+    /// What was answered before.
+    pub replays: Replays,
+}
 
-impl Admin {
-    /// Answers whoever shows `token`.
-    pub fn new(
-        token: OperatorToken,
-        administration: Arc<Administration>,
-        clock: Clock,
-        entropy: Entropy,
-    ) -> Self {
-        Self {
-            token,
+impl Api {
+    /// Answers the operator to whoever shows `token`, and others by their own tokens.
+    pub fn new(token: OperatorToken, sign_ups: SignUps, parts: Parts) -> Self {
+        let Parts {
+            tenancy,
             administration,
-            clock,
-            entropy,
+            metering,
+            activity,
+            replays,
+        } = parts;
+        Self {
+            tenancy,
+            administration,
+            metering,
+            activity,
+            replays,
+            sign_ups,
+            // A document of ours is always written.
+            document: serde_json::to_vec(&openapi::document())
+                .unwrap_or_default()
+                .into(),
+            token,
         }
     }
 
-    /// Answers a request for a path of `/api/v1`, and leaves others alone. Without the operator's
-    /// token every path there answers 401, before anything else of the request is looked at.
-    ///
-    /// Every answer carries the identifier under which its act stands in the activity log.
-    pub async fn answer<B>(
+    /// Answers a request for a path of `/api/v1`, and gives others back. Without a valid token
+    /// every path that is not public answers 401, before anything else of the request is looked
+    /// at.
+    pub async fn answer(
         &self,
-        request: Request<B>,
-        source: Option<IpAddr>,
-    ) -> Option<Response<Full<Bytes>>>
-    where
-        B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+        pipeline: &Arc<Pipeline>,
+        request: Request<RequestBody>,
+        peer: &Peer,
+    ) -> Result<Response<Body>, Request<RequestBody>> {
         if !route::is_ours(request.uri().path()) {
-            return None;
+            return Err(request);
         }
-        let request_id = Uuid::from_bytes(self.entropy.uuid_v7(self.clock.now_ms())).to_string();
-        let answer = if self.token.admits(request.headers()) {
-            let operator = Operator::authenticated();
-            let act = Act {
-                operator: &operator,
-                request_id: &request_id,
-                source,
-            };
-            self.dispatch(&act, request).await
-        } else {
-            Err(Problem::unauthorized())
+        let found = route::find(request.method(), request.uri().path());
+        let is_public = matches!(
+            &found,
+            Found::Route(route, _) if route.audience == Audience::Anybody
+        );
+        if !is_public && !self.token.admits(request.headers()) {
+            return Ok(Arc::clone(pipeline).answer(self, request, peer).await);
+        }
+        let visit = pipeline.visit(peer);
+        let operation = match &found {
+            Found::Route(route, _) => route.id,
+            Found::OtherMethods(_) | Found::Nothing => "unknown",
         };
-        let mut response = answer.unwrap_or_else(Problem::into_response);
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
-        Some(response)
+        let answer = match self.outside(&visit, request, peer).await {
+            Ok(answer) => answer,
+            Err(problem) => {
+                visit.log_cause(operation, &problem);
+                problem.to_answer()
+            }
+        };
+        Ok(visit.answer(operation, answer))
     }
 
-    async fn dispatch<B>(&self, act: &Act<'_>, request: Request<B>) -> Answer
-    where
-        B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let (head, body) = request.into_parts();
-        let (endpoint, segments) = match route::find(&head.method, head.uri.path()) {
-            Found::Endpoint(endpoint, segments) => (endpoint, segments),
+    /// What is asked by nobody's or the operator's right, and so in no organization's name.
+    async fn outside(
+        &self,
+        visit: &Visit,
+        request: Request<RequestBody>,
+        peer: &Peer,
+    ) -> Result<crate::http::pipeline::Answer, Problem> {
+        let (head, body) = Head::split(request);
+        let (route, segments) = match route::find(head.method(), head.path()) {
+            Found::Route(route, segments) => (route, segments),
             Found::OtherMethods(allowed) => return Err(Problem::method_not_allowed(&allowed)),
             Found::Nothing => return Err(Problem::no_such_path()),
         };
-        let query = head.uri.query();
-        let takes_page = matches!(
-            endpoint,
-            Endpoint::ListOrganizations | Endpoint::ListAccessKeys
-        );
-        if !takes_page && query.is_some_and(|query| !query.is_empty()) {
-            return Err(Problem::invalid("this takes no query"));
-        }
-        match endpoint {
-            Endpoint::CreateOrganization => {
-                let request = body::json(&head.headers, body).await?;
-                self.create_organization(act, request).await
-            }
-            Endpoint::CreateAccessKey => {
-                let request = body::json(&head.headers, body).await?;
-                self.create_access_key(act, &slug(segments)?, request).await
-            }
-            Endpoint::ListOrganizations => {
-                body::nothing(body).await?;
-                self.list_organizations(act, query).await
-            }
-            Endpoint::ShowOrganization => {
-                body::nothing(body).await?;
-                let shown = self
-                    .administration
-                    .organization(act, &slug(segments)?)
-                    .await?;
-                json(StatusCode::OK, &OrganizationView::from(&shown))
-            }
-            Endpoint::ChangeState(transition) => {
-                body::nothing(body).await?;
-                let changed = self
-                    .administration
-                    .change_state(act, &slug(segments)?, transition)
-                    .await?;
-                json(StatusCode::OK, &OrganizationView::from(&changed))
-            }
-            Endpoint::ListAccessKeys => {
-                body::nothing(body).await?;
-                self.list_access_keys(act, &slug(segments)?, query).await
-            }
-            Endpoint::RevokeAccessKey => {
-                body::nothing(body).await?;
-                let id = AccessKeyId::parse(segments.id);
-                let id = id.map_err(|_| Problem::no_such_access_key())?;
-                self.administration
-                    .revoke_access_key(act, &slug(segments)?, &id)
-                    .await?;
-                Ok(empty(StatusCode::NO_CONTENT))
+        let ask = Ask::read(route, &segments, Some(head.query()), head.headers())?;
+        let ask = ask.with_body(body).await?;
+        match route.endpoint {
+            Endpoint::Public(what) => public::answer(self, visit, peer, &ask, what).await,
+            endpoint => {
+                let operator = Operator::authenticated();
+                let act = Act {
+                    operator: &operator,
+                    request_id: &visit.id().to_string(),
+                    source: Some(peer.address.ip()),
+                };
+                operator::answer(self, &act, &ask, endpoint).await
             }
         }
     }
-
-    async fn create_organization(&self, act: &Act<'_>, request: NewOrganizationRequest) -> Answer {
-        let slug =
-            Slug::parse(&request.slug).map_err(|error| Problem::invalid(error.to_string()))?;
-        let location = HeaderValue::from_str(&format!("{ROOT}/organizations/{slug}"))
-            .map_err(|_| Problem::internal())?;
-        let made = self
-            .administration
-            .create_organization(act, slug, Ownership::Provisioned)
-            .await?;
-        let mut response = json(StatusCode::CREATED, &OrganizationView::from(&made))?;
-        response.headers_mut().insert(LOCATION, location);
-        Ok(response)
-    }
-
-    async fn list_organizations(&self, act: &Act<'_>, query: Option<&str>) -> Answer {
-        let page = Page::of(query, |after| after.parse::<OrgId>().ok())?;
-        let found = self
-            .administration
-            .organizations(act, page.after, page.max())
-            .await?;
-        let (shown, next) = page.cut(found, |organization| organization.org.to_string());
-        let organizations = shown.iter().map(OrganizationView::from).collect();
-        json(
-            StatusCode::OK,
-            &OrganizationsView {
-                organizations,
-                next,
-            },
-        )
-    }
-
-    async fn create_access_key(
-        &self,
-        act: &Act<'_>,
-        slug: &Slug,
-        request: NewAccessKeyRequest,
-    ) -> Answer {
-        let recorded = self
-            .administration
-            .record_access_key(act, slug, request.scope.into())
-            .await?;
-        let made = self.administration.activate(act, recorded).await?;
-        json(StatusCode::CREATED, &NewAccessKeyView::from(&made))
-    }
-
-    async fn list_access_keys(&self, act: &Act<'_>, slug: &Slug, query: Option<&str>) -> Answer {
-        let page = Page::of(query, |after| AccessKeyId::parse(after).ok())?;
-        let found = self
-            .administration
-            .access_keys(act, slug, page.after.as_ref(), page.max())
-            .await?;
-        let (shown, next) = page.cut(found, |key| key.id.to_string());
-        let access_keys = shown.iter().map(AccessKeyView::from).collect();
-        json(StatusCode::OK, &AccessKeysView { access_keys, next })
-    }
 }
-
-/// A segment that is no slug names no organization.
-fn slug(segments: Segments<'_>) -> Result<Slug, Problem> {
-    Slug::parse(segments.slug).map_err(|_| Problem::no_such_organization())
-}
-
-/// The body is wiped once it has been sent: it may hold a secret.
-fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    // A size that no single view exceeds, so that no copy of a secret is left behind by growing.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
-    serde_json::to_writer(&mut *bytes, value).map_err(|error| {
-        tracing::error!(%error, "an answer cannot be written");
-        Problem::internal()
-    })?;
-    let mut response = empty(status);
-    let kind = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    *response.body_mut() = Full::new(Bytes::from_owner(bytes));
-    Ok(response)
-}
-
-fn empty(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status;
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
-    response
-}
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -1,0 +1,138 @@
+use http::header::AUTHORIZATION;
+use names::{OrgId, Slug};
+
+use super::ask::Ask;
+use super::endpoint::Endpoint;
+use super::problem::Problem;
+use super::route::{self, Audience, Found, ROOT, Route, Segments};
+use super::service::Api;
+use super::{account, agents, credentials, grants, organization, people};
+use crate::authn::Authn;
+use crate::authz::{Access, Caller, OfSubject, action_named};
+use crate::http::net::RequestBody;
+use crate::http::pipeline::{Answer, Call, Deed, Door, Head, Intent, Read, Refused};
+
+/// What callers of an organization ask for: through the pipeline, as everywhere.
+impl Door for Api {
+    type Asked = Ask;
+    type Proof = ();
+    type Error = Problem;
+
+    async fn authenticate(
+        &self,
+        authn: &Authn,
+        head: &Head,
+        _: &mut RequestBody,
+    ) -> Result<(Caller, ()), Problem> {
+        let mut fields = head.headers().get_all(AUTHORIZATION).iter();
+        let (Some(field), None) = (fields.next(), fields.next()) else {
+            return Err(Problem::unauthorized());
+        };
+        let token = field.to_str().ok().and_then(|text| {
+            let (scheme, token) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token)
+        });
+        let token = token.ok_or_else(Problem::unauthorized)?;
+        Ok((authn.bearer(token).await?, ()))
+    }
+
+    fn read(&self, head: &Head, (): &()) -> Result<Read<Ask>, Problem> {
+        match route::find(head.method(), head.path()) {
+            Found::Route(route, segments) => Ok(Read {
+                organization: None,
+                deed: deed(route, &segments),
+                asked: Ask::read(route, &segments, Some(head.query()), head.headers())?,
+            }),
+            Found::OtherMethods(allowed) => Err(Problem::method_not_allowed(&allowed)),
+            Found::Nothing => Err(Problem::no_such_path()),
+        }
+    }
+
+    async fn perform(
+        &self,
+        call: &Call,
+        (): (),
+        ask: Ask,
+        _: Head,
+        body: RequestBody,
+    ) -> Result<Answer, Problem> {
+        match ask.route.audience {
+            Audience::Operator => {
+                return Err(Problem::not_for_you("this is for the platform's operator"));
+            }
+            Audience::Organization | Audience::OperatorOrOrganization => {
+                self.check_organization(call.caller(), ask.segment("org"))
+                    .await?;
+            }
+            Audience::Account | Audience::Anybody => {}
+        }
+        let ask = ask.with_body(body).await?;
+        self.once(call, ask).await
+    }
+
+    fn refuse(&self, _: &Refused<'_>, error: &Problem) -> Answer {
+        error.to_answer()
+    }
+}
+
+impl Api {
+    /// Does what was asked, now.
+    pub(super) async fn dispatch(&self, call: &Call, ask: &Ask) -> Result<Answer, Problem> {
+        match ask.route.endpoint {
+            Endpoint::Account(what) => account::answer(self, call, ask, what).await,
+            Endpoint::Organization(what) => organization::answer(self, call, ask, what).await,
+            Endpoint::People(what) => people::answer(self, call, ask, what).await,
+            Endpoint::Agents(what) => agents::answer(self, call, ask, what).await,
+            Endpoint::Grants(what) => grants::answer(self, call, ask, what).await,
+            Endpoint::Credentials(what) => credentials::answer(self, call, ask, what).await,
+            Endpoint::Public(_) | Endpoint::Operator(_) => Err(Problem::no_such_path()),
+        }
+    }
+
+    /// The path names the caller's own organization, by slug or identifier: another's and nobody's
+    /// answer alike, after the same work.
+    async fn check_organization(&self, caller: &Caller, named: &str) -> Result<(), Problem> {
+        let is_own = match named.parse::<OrgId>() {
+            Ok(org) => org == caller.org() && org.to_string() == named,
+            Err(_) => match Slug::parse(named) {
+                Ok(slug) => self.tenancy.is_named(caller, &slug).await?,
+                Err(_) => false,
+            },
+        };
+        if is_own {
+            Ok(())
+        } else {
+            Err(Problem::no_such_organization())
+        }
+    }
+}
+
+/// What is asked for, as the activity log holds it. Whatever changes something stands there before
+/// it is done.
+fn deed(route: &'static Route, segments: &Segments<'_>) -> Deed {
+    let last = route.segment_names().filter(|name| *name != "org").last();
+    let resource = match route.subject {
+        Some(kind) => match last {
+            Some(name) => OfSubject::one(kind, segments.named(name)).to_string(),
+            None => OfSubject::all(kind).to_string(),
+        },
+        None => "*".to_owned(),
+    };
+    let access = action_named(route.action).map(|action| action.access);
+    Deed {
+        operation: route.id,
+        action: route.action,
+        resource,
+        intent: match access {
+            Some(Access::Read | Access::Record) => Intent::None,
+            Some(Access::Write | Access::Govern) => Intent::Durable,
+            None if route.method == http::Method::GET => Intent::None,
+            None => Intent::Durable,
+        },
+    }
+}
+
+/// Where something that was made is found.
+pub(super) fn location(ask: &Ask, below: &str) -> String {
+    format!("{ROOT}/organizations/{}/{below}", ask.segment("org"))
+}

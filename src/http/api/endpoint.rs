@@ -1,0 +1,34 @@
+use super::account::{self, Account};
+use super::agents::{self, Agents};
+use super::credentials::{self, Credentials};
+use super::grants::{self, Grants};
+use super::operator::{self, OperatorDoes};
+use super::organization::{self, OfOrganization};
+use super::people::{self, People};
+use super::public::{self, Public};
+use super::route::Route;
+
+/// What a route leads to, by area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Public(Public),
+    Operator(OperatorDoes),
+    Account(Account),
+    Organization(OfOrganization),
+    People(People),
+    Agents(Agents),
+    Grants(Grants),
+    Credentials(Credentials),
+}
+
+/// Every route there is, by area.
+pub(super) const TABLES: [&[Route]; 8] = [
+    public::ROUTES,
+    operator::ROUTES,
+    account::ROUTES,
+    organization::ROUTES,
+    people::ROUTES,
+    agents::ROUTES,
+    grants::ROUTES,
+    credentials::ROUTES,
+];
