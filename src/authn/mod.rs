@@ -1,6 +1,7 @@
 //! Request → [`Caller`](crate::authz::Caller): SigV4 today. What is kept of a proof never replaces
 //! the check of its credential.
 
+mod bearer;
 mod decoy;
 mod error;
 mod proven;

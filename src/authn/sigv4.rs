@@ -27,11 +27,11 @@ use crate::keyring::{self, Keyring, OrgKeys, Proof, RowRefused};
 /// computations as a wrong signature. Refusals are not cached: they cost one read each, and a
 /// flood of them pushes nobody out of the cache of what was proven.
 pub struct Authn {
-    catalog: PlatformCatalog,
-    keyring: Arc<Keyring>,
+    pub(super) catalog: PlatformCatalog,
+    pub(super) keyring: Arc<Keyring>,
     region: String,
-    clock: Clock,
-    decoy: Decoy,
+    pub(super) clock: Clock,
+    pub(super) decoy: Decoy,
     proven: Proven,
 }
 

@@ -211,6 +211,8 @@ actions! {
     AppendActivity = "bulkhead:AppendActivity", Activity, Record, InOrganization;
     /// Reads and verifies the organization's activity log.
     ReadActivity = "bulkhead:ReadActivity", Activity, Read, InOrganization;
+    /// Keeps what a request was answered that may be sent again.
+    KeepAnswer = "bulkhead:KeepAnswer", Own, Record, InOrganization;
     /// Adds to the organization's usage.
     RecordUsage = "bulkhead:RecordUsage", Billing, Record, InOrganization;
     /// Reads what the organization used, its plan, its credits and statements.

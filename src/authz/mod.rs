@@ -14,17 +14,17 @@ mod tests;
 pub use action::{
     AbortUpload, Access, Action, AppendActivity, Area, CompleteUpload, CreateBucket,
     CreateOwnCredential, CreateUpload, DeleteBucket, DeleteObject, DeleteOrganization,
-    DeleteSecret, DescribeSecret, ExportOrganization, GetObject, HeadBucket, ListBuckets,
-    ListObjects, ListOwnCredentials, ListParts, ListSecrets, ListUploads, ManageAgents,
-    ManageCredentials, ManageGrants, ManagePeople, ManageSettings, PutObject, PutPart, PutSecret,
-    ReadActivity, ReadAgentRecords, ReadAgents, ReadCredentials, ReadGrants, ReadPeople,
-    ReadSettings, ReadUsage, RecordUsage, RevealSecret, RevokeOwnCredential, Row, SendUsage,
-    ShowSelf, UseSecret, WriteAgentRecords, action_named, is_grantable,
+    DeleteSecret, DescribeSecret, ExportOrganization, GetObject, HeadBucket, KeepAnswer,
+    ListBuckets, ListObjects, ListOwnCredentials, ListParts, ListSecrets, ListUploads,
+    ManageAgents, ManageCredentials, ManageGrants, ManagePeople, ManageSettings, PutObject,
+    PutPart, PutSecret, ReadActivity, ReadAgentRecords, ReadAgents, ReadCredentials, ReadGrants,
+    ReadPeople, ReadSettings, ReadUsage, RecordUsage, RevealSecret, RevokeOwnCredential, Row,
+    SendUsage, ShowSelf, UseSecret, WriteAgentRecords, action_named, is_grantable,
 };
 pub use allowance::{Allowance, Receipt};
 pub use caller::{Caller, CredentialKind, Identity, Narrowing, Operator, Scope, Standing};
 pub use permit::{
-    Permit, authorize, explain, explain_principal, read_activity_as_operator,
+    Permit, authorize, explain, explain_principal, keep_answer, read_activity_as_operator,
     read_usage_as_operator, record_activity, record_activity_as_operator, record_usage,
 };
 pub use resource::{

@@ -2,7 +2,9 @@ use std::marker::PhantomData;
 
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
-use super::action::{Action, AppendActivity, ReadActivity, ReadUsage, RecordUsage, Row};
+use super::action::{
+    Action, AppendActivity, KeepAnswer, ReadActivity, ReadUsage, RecordUsage, Row,
+};
 use super::caller::{Caller, Narrowing, Operator, Standing};
 use super::resource::{
     InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
@@ -97,6 +99,11 @@ pub fn explain_principal(
 
 /// Lets the activity log record what `caller` did or was refused.
 pub fn record_activity(caller: &Caller) -> Permit<AppendActivity> {
+    Permit::new(caller.org(), caller.principal(), InOrganization, Rule::Own)
+}
+
+/// Lets an answer be kept for `caller`, should it send its request again.
+pub fn keep_answer(caller: &Caller) -> Permit<KeepAnswer> {
     Permit::new(caller.org(), caller.principal(), InOrganization, Rule::Own)
 }
 

@@ -69,7 +69,7 @@ impl Role {
     pub(super) fn allows(self, area: Area, access: Access) -> bool {
         let reads = access == Access::Read;
         match (self, area) {
-            (_, Area::Own) => true,
+            (_, Area::Own) => access != Access::Record,
             (Self::Owner, _) => access != Access::Record,
             (Self::Admin, Area::Lifecycle) => false,
             (Self::Admin, Area::Billing) => reads,

@@ -9,7 +9,7 @@ use super::open::{Absent, Opened};
 use super::print::{self, Endpoint, Exports};
 use super::{Outcome, Settings};
 use crate::authz::{Operator, Scope};
-use crate::http::admin::{AccessKeyView, NewAccessKeyView};
+use crate::http::api::{AccessKeyView, NewAccessKeyView};
 use crate::ops::{Act, Administration, AdministrationError};
 use crate::telemetry;
 use crate::tenancy::AccessKey;
@@ -179,7 +179,12 @@ fn list(keys: &[AccessKey], as_json: bool) -> Outcome {
         .into_iter()
         .map(|view| {
             let revoked = view.revoked_at.unwrap_or_else(|| "-".to_owned());
-            [view.id, view.scope.to_owned(), view.created_at, revoked]
+            [
+                view.id,
+                view.scope.as_str().to_owned(),
+                view.created_at,
+                revoked,
+            ]
         })
         .collect();
     Ok(print::table(["ID", "SCOPE", "CREATED", "REVOKED"], &rows)?)

@@ -7,7 +7,7 @@ use super::open::{Absent, Opened};
 use super::print;
 use super::{Outcome, Settings};
 use crate::authz::Operator;
-use crate::http::admin::OrganizationView;
+use crate::http::api::OrganizationView;
 use crate::ops::{Act, Administration, AdministrationError};
 use crate::telemetry;
 use crate::tenancy::Transition::{self, Resume, Seal, Suspend, Unseal};
@@ -105,7 +105,12 @@ impl Manage {
             .into_iter()
             .map(|view| {
                 let slug = view.slug.unwrap_or_else(|| "-".to_owned());
-                [slug, view.state.to_owned(), view.created_at, view.id]
+                [
+                    slug,
+                    view.state.as_str().to_owned(),
+                    view.created_at,
+                    view.id,
+                ]
             })
             .collect();
         Ok(print::table(["SLUG", "STATE", "CREATED", "ID"], &rows)?)

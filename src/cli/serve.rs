@@ -5,27 +5,29 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clap::Args;
 use http::{Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 use super::open::{Absent, Opened};
 use super::print::{Endpoint, Exports};
 use super::{Outcome, Settings};
+use crate::audit::ActivityReader;
 use crate::authn::Authn;
 use crate::authz::Operator;
 use crate::blobs::{self, Blobs};
 use crate::config::{self, Config};
 use crate::drive::{Drive, DriveSettings};
-use crate::http::admin::Admin;
+use crate::http::api::{Api, Parts};
 use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
 use crate::http::{Health, OperatorToken};
 use crate::metering::Metering;
 use crate::ops::provision::{FirstStart, first_start};
-use crate::ops::{Act, Checkpoints, Collector, CollectorSettings};
+use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
 use crate::telemetry::{self, Metrics};
+use crate::tenancy::SignUps;
 
 /// Serve until SIGTERM or SIGINT.
 #[derive(Debug, Args)]
@@ -171,29 +173,49 @@ impl House {
 
     async fn serve_control(&self, listener: Listener, config: &Config, stop: Stop) {
         let health = Arc::new(self.health(config, stop.clone()));
-        let admin = Arc::new(Admin::new(
-            OperatorToken::new(config.operator_token.as_ref()),
-            Arc::clone(&self.opened.administration),
-            self.opened.clock.clone(),
-            self.opened.entropy.clone(),
-        ));
+        let api = Arc::new(self.control_api(config));
+        let pipeline = Arc::clone(&self.pipeline);
         listener
             .serve(&config.net, stop, move |request, peer| {
-                let (health, admin) = (Arc::clone(&health), Arc::clone(&admin));
+                let (health, api) = (Arc::clone(&health), Arc::clone(&api));
+                let pipeline = Arc::clone(&pipeline);
                 async move {
                     if let Some(response) = health.answer(&request).await {
-                        return response;
+                        return response.map(Either::Left);
                     }
-                    let source = Some(peer.address.ip());
-                    let response = admin.answer(request, source).await;
-                    response.unwrap_or_else(|| {
-                        let mut response = Response::new(Full::<Bytes>::default());
-                        *response.status_mut() = StatusCode::NOT_FOUND;
-                        response
-                    })
+                    if let Ok(response) = api.answer(&pipeline, request, &peer).await {
+                        return response.map(Either::Right);
+                    }
+                    let mut response = Response::new(Either::Left(Full::<Bytes>::default()));
+                    *response.status_mut() = StatusCode::NOT_FOUND;
+                    response
                 }
             })
             .await;
+    }
+
+    fn control_api(&self, config: &Config) -> Api {
+        let opened = &self.opened;
+        Api::new(
+            OperatorToken::new(config.operator_token.as_ref()),
+            SignUps::Closed,
+            Parts {
+                tenancy: Arc::clone(&opened.tenancy),
+                administration: Arc::clone(&opened.administration),
+                metering: Arc::clone(&self.metering),
+                activity: ActivityReader::new(
+                    opened.catalog.clone(),
+                    opened.platform.clone(),
+                    Arc::clone(&opened.keyring),
+                ),
+                replays: Replays::new(
+                    opened.catalog.clone(),
+                    Arc::clone(&opened.keyring),
+                    opened.clock.clone(),
+                    opened.entropy.clone(),
+                ),
+            },
+        )
     }
 
     /// Keeps caches coherent with what other processes change, and states that this node is there.

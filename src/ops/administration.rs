@@ -7,8 +7,8 @@ use crate::audit::{Actor, Audit, AuditError, Decision, Event, PlatformEvent};
 use crate::authz::{Operator, Rule, Scope, record_activity_as_operator};
 use crate::clock::Clock;
 use crate::tenancy::{
-    AccessKey, DraftAccessKey, NewAccessKey, Organization, Ownership, Tenancy, TenancyError,
-    Transition,
+    AccessKey, Account, DraftAccessKey, NewAccessKey, NewAccount, Organization, Ownership, Tenancy,
+    TenancyError, Transition,
 };
 
 /// What the operator does to organizations, on the command line and over HTTP alike. Every act
@@ -187,6 +187,18 @@ impl Administration {
         .await
     }
 
+    /// Makes an account with its personal organization. It stands in the platform's log before,
+    /// without a word about whose it is.
+    pub async fn create_account(
+        &self,
+        act: &Act<'_>,
+        wish: NewAccount,
+    ) -> Result<Account, AdministrationError> {
+        self.record_platform(act, CREATE_ACCOUNT, "an account")
+            .await?;
+        Ok(self.tenancy.create_account(act.operator, wish).await?)
+    }
+
     /// Records that an act is intended, does it, and records its outcome.
     async fn recorded<T>(
         &self,
@@ -299,4 +311,5 @@ const DONE: u16 = 200;
 /// Who acts, in the platform's log.
 const ACTOR: &str = "operator";
 const CREATE_ORGANIZATION: &str = "bulkhead:CreateOrganization";
+const CREATE_ACCOUNT: &str = "bulkhead:CreateAccount";
 const CREATE_ACCESS_KEY: &str = "bulkhead:CreateAccessKey";

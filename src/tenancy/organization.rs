@@ -8,7 +8,7 @@ use super::profile::ProfileBody;
 use super::record::write;
 use super::service::Tenancy;
 use super::standing::standing;
-use crate::authz::{DeleteOrganization, Operator, Permit, Role, Standing};
+use crate::authz::{DeleteOrganization, Operator, Permit, ReadSettings, Role, Standing};
 use crate::catalog::{CommitError, Conflict, Mutation, OrgState, OrganizationRow};
 use crate::keyring::Provisioned;
 
@@ -192,6 +192,14 @@ impl Tenancy {
             self.keyring.forget(org);
         }
         Ok(row.into())
+    }
+
+    /// The organization of whoever has the permit.
+    pub async fn own_organization(
+        &self,
+        permit: Permit<ReadSettings>,
+    ) -> Result<Organization, TenancyError> {
+        Ok(self.organization_row(permit.org()).await?.into())
     }
 
     /// Asks for the organization to be deleted, once a grace period has ended: [`GRACE_DEFAULT`],

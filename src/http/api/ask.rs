@@ -18,7 +18,7 @@ use crate::http::net::RequestBody;
 use crate::http::pipeline::{Answer, Content};
 
 /// What was asked for, read as far as its route says.
-pub(super) struct Ask {
+pub struct Ask {
     pub(super) route: &'static Route,
     segments: BTreeMap<&'static str, String>,
     query: BTreeMap<&'static str, String>,
@@ -105,12 +105,13 @@ impl Ask {
 
     /// Which page is asked for: after what, and how many at most.
     pub(super) fn page<C>(&self, cursor: impl Fn(&str) -> Option<C>) -> Result<Page<C>, Problem> {
-        let after = match self.parameter("after") {
-            Some(text) => Some(cursor(text).ok_or_else(|| {
-                Problem::invalid("`after` is the `next` of a page").at("after")
-            })?),
-            None => None,
-        };
+        let after =
+            match self.parameter("after") {
+                Some(text) => Some(cursor(text).ok_or_else(|| {
+                    Problem::invalid("`after` is the `next` of a page").at("after")
+                })?),
+                None => None,
+            };
         let limit = match self.parameter("limit") {
             Some(text) => text
                 .parse()
@@ -170,6 +171,12 @@ impl Ask {
             .ok_or_else(|| Problem::invalid(invalid).at(IDEMPOTENCY_KEY))
     }
 
+    /// What stood in the path, in its order.
+    pub(super) fn path(&self) -> String {
+        let segments: Vec<_> = self.segments.values().map(String::as_str).collect();
+        segments.join("/")
+    }
+
     /// The bytes of the body.
     pub(super) fn body(&self) -> &[u8] {
         &self.body
@@ -177,7 +184,7 @@ impl Ask {
 }
 
 /// Which page of a list is asked for.
-pub(super) struct Page<C> {
+pub struct Page<C> {
     /// Where it begins: after this one.
     pub(super) after: Option<C>,
     /// How many at most.

@@ -4,7 +4,7 @@ use names::{OrgId, Slug};
 use super::ask::Ask;
 use super::endpoint::Endpoint;
 use super::problem::Problem;
-use super::route::{self, Audience, Found, ROOT, Route, Segments};
+use super::route::{self, Audience, Found, Route, Segments};
 use super::service::Api;
 use super::{account, agents, credentials, grants, organization, people};
 use crate::authn::Authn;
@@ -130,9 +130,4 @@ fn deed(route: &'static Route, segments: &Segments<'_>) -> Deed {
             None => Intent::Durable,
         },
     }
-}
-
-/// Where something that was made is found.
-pub(super) fn location(ask: &Ask, below: &str) -> String {
-    format!("{ROOT}/organizations/{}/{below}", ask.segment("org"))
 }

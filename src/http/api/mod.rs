@@ -1,9 +1,21 @@
-//! `/api/v1`: what the operator does to organizations and their access keys, as JSON over HTTP.
-//! Errors are problem details (RFC 9457).
+//! `/api/v1`: organizations as their members, agents and the platform's operator manage them, as
+//! JSON over HTTP. Errors are problem details (RFC 9457); the document is OpenAPI 3.1.
 
-mod body;
-mod error;
-mod page;
+mod account;
+mod agents;
+mod ask;
+mod convert;
+mod credentials;
+mod door;
+mod endpoint;
+mod grants;
+mod once;
+mod openapi;
+mod operator;
+mod organization;
+mod people;
+mod problem;
+mod public;
 mod route;
 mod service;
 mod view;
@@ -11,6 +23,8 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use route::{ROOT, ROUTES, Route};
-pub use service::Admin;
-pub use view::{AccessKeyView, NewAccessKeyView, OrganizationView};
+pub use openapi::document;
+pub use problem::ProblemView;
+pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};
+pub use service::{Api, Parts};
+pub use view::*;

@@ -14,7 +14,7 @@ use crate::tenancy::TenancyError;
 
 /// Why a request is not answered as it asks: what the caller is shown, and what is for logs alone.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub struct Problem {
     status: StatusCode,
     /// For programs; never changes for the same cause.
     code: &'static str,

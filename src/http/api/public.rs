@@ -1,17 +1,21 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use names::{OrgId, Slug};
+use names::OrgId;
 use zeroize::Zeroizing;
 
-use super::ask::{Ask, empty, json, made};
+use super::ask::{Ask, empty, made};
+use super::endpoint::Endpoint;
 use super::problem::Problem;
 use super::route::{Audience, Route};
 use super::service::Api;
 use super::view::{LogIn, NewMember, SessionView, SignUp, rfc_3339};
+use crate::audit::SignInMethod;
 use crate::http::net::Peer;
 use crate::http::pipeline::{Answer, Content, Visit};
-use crate::tenancy::{Email, Label, NewAccount, NewSession, Password, TenancyError};
+use crate::tenancy::{
+    Email, Label, NewAccount, NewSession, Password, Seat, SignedIn, TenancyError,
+};
 
 /// What is asked for without a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub(super) const ROUTES: &[Route] = &[
         "/openapi.json",
         "GetOpenApi",
         Audience::Anybody,
-        super::endpoint::Endpoint::Public(Public::Document),
+        Endpoint::Public(Public::Document),
         "Shows this document.",
     )
     .gives::<serde_json::Map<String, serde_json::Value>>(),
@@ -35,7 +39,7 @@ pub(super) const ROUTES: &[Route] = &[
         "/accounts",
         "SignUp",
         Audience::Anybody,
-        super::endpoint::Endpoint::Public(Public::SignUp),
+        Endpoint::Public(Public::SignUp),
         "Makes an account with its personal organization. The answer does not tell whether there was one.",
     )
     .takes::<SignUp>()
@@ -44,7 +48,7 @@ pub(super) const ROUTES: &[Route] = &[
         "/sessions",
         "LogIn",
         Audience::Anybody,
-        super::endpoint::Endpoint::Public(Public::LogIn),
+        Endpoint::Public(Public::LogIn),
         "Begins a session of an account in one of its organizations.",
     )
     .takes::<LogIn>()
@@ -53,7 +57,7 @@ pub(super) const ROUTES: &[Route] = &[
         "/invitations/join",
         "JoinAsNewAccount",
         Audience::Anybody,
-        super::endpoint::Endpoint::Public(Public::JoinAsNew),
+        Endpoint::Public(Public::JoinAsNew),
         "Makes an account for the address that an invitation is for, and accepts the invitation.",
     )
     .takes::<NewMember>()
@@ -87,9 +91,7 @@ pub(super) async fn answer(
                 name: label(&name, "name")?,
                 password: chosen(password)?,
             };
-            api.tenancy
-                .sign_up(api.sign_ups, wish, source)
-                .await?;
+            api.tenancy.sign_up(api.sign_ups, wish, source).await?;
             Ok(empty(StatusCode::ACCEPTED))
         }
         Public::LogIn => {
@@ -99,18 +101,20 @@ pub(super) async fn answer(
                 organization,
             } = ask.json()?;
             let password = Password::present(Zeroizing::new(password));
-            let session = match email_of(&email) {
+            let session = match Email::parse(&email) {
                 Ok(email) => api.tenancy.log_in(&email, password, source).await,
                 // What is no address has no account.
                 Err(_) => Err(TenancyError::LogInRefused),
             };
             let session = session.inspect_err(|_| visit.sign_in_refused())?;
             let session = match organization {
-                Some(named) => api.switched(&session, &named).await?,
+                Some(named) => api.session_elsewhere(visit, session, &named).await?,
                 None => session,
             };
-            api.admit(visit, &session).await?;
-            session_view(api, &session).await
+            visit
+                .admit::<Problem>(&session.token, SignInMethod::Password)
+                .await?;
+            session_view(&session)
         }
         Public::JoinAsNew => {
             let NewMember {
@@ -118,37 +122,69 @@ pub(super) async fn answer(
                 name,
                 password,
             } = ask.json()?;
-            let token = Zeroizing::new(token);
+            let (token, password) = (Zeroizing::new(token), chosen(password)?);
             let session = api
                 .tenancy
-                .accept_invitation_as_new(
-                    &token,
-                    &label(&name, "name")?,
-                    chosen(password)?,
-                    None,
-                )
+                .accept_invitation_as_new(&token, &label(&name, "name")?, password, None)
                 .await
                 .inspect_err(|_| visit.sign_in_refused())?;
-            api.admit(visit, &session).await?;
-            session_view(api, &session).await
+            visit
+                .admit::<Problem>(&session.token, SignInMethod::Password)
+                .await?;
+            session_view(&session)
         }
     }
 }
 
 impl Api {
-    /// Records that somebody signed in; a session that cannot be recorded ends at once.
-    async fn admit(&self, visit: &Visit, session: &NewSession) -> Result<(), Problem> {
-        let recorded = self.tenancy.record_sign_in(visit, session).await;
-        if let Err(error) = recorded {
-            return Err(error);
+    /// Changes the session of a log-in for one in the organization that was named.
+    async fn session_elsewhere(
+        &self,
+        visit: &Visit,
+        session: NewSession,
+        named: &str,
+    ) -> Result<NewSession, Problem> {
+        let caller = visit.caller::<Problem>(&session.token).await?;
+        let signed_in = SignedIn::of(&caller).ok_or_else(Problem::unauthorized)?;
+        let switched = match self.seat_named(&signed_in, named).await {
+            Ok(org) if org == session.org => return Ok(session),
+            Ok(org) => self.tenancy.switch(&signed_in, org).await,
+            Err(error) => Err(error),
+        };
+        self.tenancy.log_out(&signed_in).await?;
+        Ok(switched?)
+    }
+
+    /// The organization of an account that a text names, by slug or identifier. One that does not
+    /// exist and one that the account is no member of are alike.
+    pub(super) async fn seat_named(
+        &self,
+        signed_in: &SignedIn,
+        named: &str,
+    ) -> Result<OrgId, TenancyError> {
+        let mut after = None;
+        loop {
+            let seats = self.tenancy.seats(signed_in, after, PAGE).await?;
+            let is_named = |seat: &&Seat| {
+                let slug = seat
+                    .details
+                    .as_ref()
+                    .and_then(|details| details.slug.as_ref());
+                seat.org.to_string() == named || slug.is_some_and(|slug| slug.as_str() == named)
+            };
+            if let Some(seat) = seats.iter().find(is_named) {
+                return Ok(seat.org);
+            }
+            match seats.last() {
+                Some(last) if seats.len() == PAGE as usize => after = Some(last.org),
+                _ => return Err(TenancyError::NoSuchOrganization),
+            }
         }
-        Ok(())
     }
 }
 
 /// A session with its token.
-pub(super) async fn session_view(api: &Api, session: &NewSession) -> Result<Answer, Problem> {
-    let _ = api;
+pub(super) fn session_view(session: &NewSession) -> Result<Answer, Problem> {
     made(&SessionView {
         token: &session.token,
         organization: session.org.to_string(),
@@ -156,12 +192,6 @@ pub(super) async fn session_view(api: &Api, session: &NewSession) -> Result<Answ
         principal: session.principal.to_string(),
         expires_at: rfc_3339(session.expires_ms),
     })
-}
-
-/// An organization named by its identifier or slug.
-pub(super) enum Named {
-    Id(OrgId),
-    Slug(Slug),
 }
 
 pub(super) fn email_of(text: &str) -> Result<Email, Problem> {
@@ -176,3 +206,6 @@ pub(super) fn chosen(text: String) -> Result<Password, Problem> {
     Password::choose(Zeroizing::new(text))
         .map_err(|error| Problem::invalid(error.to_string()).at("password"))
 }
+
+/// How many rows are read at a time.
+const PAGE: u32 = 100;

@@ -227,12 +227,10 @@ impl Route {
     }
 
     /// What it does is this action, and is done to something of this kind.
-    pub(super) const fn does(self, action: &'static str, subject: Option<SubjectKind>) -> Self {
-        Self {
-            action,
-            subject,
-            ..self
-        }
+    pub(super) const fn does(mut self, action: &'static str, subject: Option<SubjectKind>) -> Self {
+        self.action = action;
+        self.subject = subject;
+        self
     }
 
     pub(super) const fn get(
@@ -286,49 +284,51 @@ impl Route {
     }
 
     /// Reads its body as JSON of this form.
-    pub(super) const fn takes<T: JsonSchema>(self) -> Self {
-        Self {
-            takes: Some(schema_of::<T>),
-            ..self
-        }
+    pub(super) const fn takes<T: JsonSchema>(mut self) -> Self {
+        self.takes = Some(schema_of::<T>);
+        self
     }
 
     /// Answers 200 with JSON of this form.
-    pub(super) const fn gives<T: JsonSchema>(self) -> Self {
-        Self {
-            gives: Gives {
-                status: StatusCode::OK,
-                body: Given::Json(schema_of::<T>),
-            },
-            ..self
-        }
+    pub(super) const fn gives<T: JsonSchema>(mut self) -> Self {
+        self.gives = Gives {
+            status: StatusCode::OK,
+            body: Given::Json(schema_of::<T>),
+        };
+        self
     }
 
     /// Answers 201 with JSON of this form.
-    pub(super) const fn makes<T: JsonSchema>(self) -> Self {
-        Self {
-            gives: Gives {
-                status: StatusCode::CREATED,
-                body: Given::Json(schema_of::<T>),
-            },
-            ..self
-        }
+    pub(super) const fn makes<T: JsonSchema>(mut self) -> Self {
+        self.gives = Gives {
+            status: StatusCode::CREATED,
+            body: Given::Json(schema_of::<T>),
+        };
+        self
+    }
+
+    /// Answers 202 with nothing.
+    pub(super) const fn accepts(mut self) -> Self {
+        self.gives = Gives {
+            status: StatusCode::ACCEPTED,
+            body: Given::Nothing,
+        };
+        self
     }
 
     /// Answers 200 with a stream of a media type.
-    pub(super) const fn streams(self, media_type: &'static str) -> Self {
-        Self {
-            gives: Gives {
-                status: StatusCode::OK,
-                body: Given::Stream(media_type),
-            },
-            ..self
-        }
+    pub(super) const fn streams(mut self, media_type: &'static str) -> Self {
+        self.gives = Gives {
+            status: StatusCode::OK,
+            body: Given::Stream(media_type),
+        };
+        self
     }
 
     /// Takes these parameters in its query.
-    pub(super) const fn asks(self, query: &'static [Parameter]) -> Self {
-        Self { query, ..self }
+    pub(super) const fn asks(mut self, query: &'static [Parameter]) -> Self {
+        self.query = query;
+        self
     }
 }
 

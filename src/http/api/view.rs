@@ -25,8 +25,6 @@ pub struct OrganizationView {
     pub id: String,
     /// Its short name; a destroyed one has none.
     pub slug: Option<String>,
-    /// How people call it; nothing while it is sealed.
-    pub name: Option<String>,
     /// Whether it may be worked in.
     pub state: StateView,
     /// When it will be destroyed (RFC 3339), if it is being deleted.
@@ -169,10 +167,27 @@ pub struct Switch {
 pub struct SessionView<'a> {
     /// The bearer token.
     pub token: &'a str,
-    /// The one organization that it is for.
-    pub organization: OrganizationView,
+    /// The identifier of the one organization that it is for.
+    pub organization: String,
+    /// That organization's short name.
+    pub slug: Option<String>,
+    /// Who the account is there.
+    pub principal: String,
     /// When it ends (RFC 3339).
     pub expires_at: String,
+}
+
+/// An account that is made for an invitation.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewMember")]
+pub struct NewMember {
+    /// The token of the invitation.
+    pub token: String,
+    /// How people call the person.
+    pub name: String,
+    /// The password.
+    pub password: String,
 }
 
 /// Who the caller is.
@@ -222,8 +237,16 @@ pub struct AccountChange {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Seat")]
 pub struct SeatView {
-    /// The organization.
-    pub organization: OrganizationView,
+    /// The organization's identifier.
+    pub organization: String,
+    /// Whether it may be worked in.
+    pub state: StateView,
+    /// Its short name; nothing while it is sealed.
+    pub slug: Option<String>,
+    /// How people call it; nothing while it is sealed.
+    pub name: Option<String>,
+    /// Who the account is there; nothing while it is sealed.
+    pub principal: Option<String>,
     /// What the account is there; nothing while it is sealed.
     pub role: Option<RoleView>,
 }
@@ -339,8 +362,10 @@ pub struct AgentView {
     pub name: String,
     /// Whether it may work.
     pub state: AgentStateView,
-    /// Cost tags: `department`, `project`.
-    pub tags: BTreeMap<String, String>,
+    /// The department that it costs.
+    pub department: Option<String>,
+    /// The project that it costs.
+    pub project: Option<String>,
     /// Settings, as they were given.
     pub settings: BTreeMap<String, String>,
     /// When it was made (RFC 3339).
@@ -365,27 +390,275 @@ pub enum AgentStateView {
 pub struct AgentRequest {
     /// How people call it.
     pub name: String,
-    /// Cost tags.
-    #[serde(default)]
-    pub tags: BTreeMap<String, String>,
+    /// The department that it costs.
+    pub department: Option<String>,
+    /// The project that it costs.
+    pub project: Option<String>,
     /// Settings.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
 }
 
-/// What changes of an agent; what is left out stays.
+/// What an agent keeps.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AgentRecord")]
+pub struct AgentRecordView {
+    /// What it is: `skill`, `setting`, `knowledge` or `conversation`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What it holds: a text, or JSON.
+    pub value: serde_json::Value,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+    /// When it was last changed (RFC 3339).
+    pub modified_at: String,
+    /// Its version, for `If-Match`.
+    pub etag: u64,
+}
+
+/// What an agent is to keep.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "AgentChange")]
-pub struct AgentChange {
-    /// How people call it.
+#[schemars(rename = "AgentRecordRequest")]
+pub struct AgentRecordRequest {
+    /// A text, or JSON; at most 64 KiB.
+    pub value: serde_json::Value,
+}
+
+/// A line of an agent's task history.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Task")]
+pub struct TaskView {
+    /// Its identifier, a UUID.
+    pub id: String,
+    /// What was done.
+    pub title: String,
+    /// More of it: a text, or JSON.
+    pub detail: serde_json::Value,
+    /// When (RFC 3339).
+    pub at: String,
+}
+
+/// A line for an agent's task history.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "TaskRequest")]
+pub struct TaskRequest {
+    /// What was done.
+    pub title: String,
+    /// More of it: a text, or JSON; at most 64 KiB.
+    #[serde(default)]
+    pub detail: serde_json::Value,
+}
+
+/// To whom something is granted.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "GrantSubject")]
+pub enum GrantSubjectView {
+    /// A member, by identifier.
+    Member(String),
+    /// An agent, by identifier.
+    Agent(String),
+    /// A team, by identifier.
+    Team(String),
+}
+
+/// A grant.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Grant")]
+pub struct GrantView {
+    /// Its identifier, a UUID.
+    pub id: String,
+    /// To whom.
+    pub subject: GrantSubjectView,
+    /// What it allows: actions, with `*` for any text.
+    pub actions: Vec<String>,
+    /// On what: `drive:bucket/prefix*`, `secret:path*`, `agent:id`.
+    pub resources: Vec<String>,
+    /// When it ends (RFC 3339).
+    pub expires_at: Option<String>,
+    /// What it is for.
+    pub note: Option<String>,
+    /// Who gave it.
+    pub given_by: String,
+    /// When it was given (RFC 3339).
+    pub created_at: String,
+}
+
+/// What is to be granted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "GrantRequest")]
+pub struct GrantRequest {
+    /// To whom.
+    pub subject: GrantSubjectView,
+    /// What it allows.
+    pub actions: Vec<String>,
+    /// On what.
+    pub resources: Vec<String>,
+    /// When it ends (RFC 3339).
+    pub expires_at: Option<String>,
+    /// What it is for.
+    pub note: Option<String>,
+}
+
+/// A credential, without what proves it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Credential")]
+pub struct CredentialView {
+    /// Its public name.
+    pub id: String,
+    /// Whose it is.
+    pub principal: String,
+    /// `access-key`, `api-token`, `session` or `sts-session`.
+    pub kind: &'static str,
+    /// Whether it may write.
+    pub scope: ScopeView,
+    /// The role that it is limited to.
+    pub role: Option<RoleView>,
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+    /// When it ends (RFC 3339).
+    pub expires_at: Option<String>,
+    /// When it was revoked (RFC 3339).
+    pub revoked_at: Option<String>,
+    /// When it was last used (RFC 3339), to the minute or so.
+    pub last_used_at: Option<String>,
+}
+
+/// A credential with what proves it: the one time that it is shown.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NewCredential")]
+pub struct NewCredentialView<'a> {
+    /// What is shown of it later, too.
+    #[serde(flatten)]
+    pub credential: CredentialView,
+    /// The secret half of an access key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<&'a str>,
+    /// A whole bearer token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<&'a str>,
+}
+
+/// What makes a credential.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CredentialRequest")]
+pub struct CredentialAsked {
+    /// What it is to be.
+    pub kind: CredentialKindAsked,
+    /// Whether it may write.
+    #[serde(default)]
+    pub scope: ScopeView,
+    /// The role that it is to be limited to.
+    pub role: Option<RoleView>,
+    /// When it is to end (RFC 3339).
+    pub expires_at: Option<String>,
+    /// What its owner calls it.
+    pub label: Option<String>,
+}
+
+/// What a credential is to be.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "CredentialKind")]
+pub enum CredentialKindAsked {
+    /// An access key, which signs requests to S3.
+    AccessKey,
+    /// An API token, which is shown as a bearer.
+    ApiToken,
+}
+
+/// What to explain.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ExplainRequest")]
+pub struct ExplainRequest {
+    /// Whose rights: a member or an agent, by identifier.
+    pub principal: String,
+    /// The action's name in policies.
+    pub action: String,
+    /// The resource as policies name it; with a star at its end, a listing.
+    pub resource: String,
+}
+
+/// What was decided, and by which rule.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Explanation")]
+pub struct ExplanationView {
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// The rule that allows it, or why none does.
+    pub rule: String,
+}
+
+/// The settings of an organization.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Profile")]
+pub struct ProfileView {
+    /// How people call the organization.
+    pub name: String,
+    /// The plan that it is on.
+    pub plan: Option<String>,
+    /// Its settings.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// What changes of the settings of an organization; what is left out stays.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ProfileChange")]
+pub struct ProfileChangeRequest {
+    /// How people call the organization.
     pub name: Option<String>,
-    /// Whether it may work.
-    pub state: Option<AgentStateView>,
-    /// Cost tags.
-    pub tags: Option<BTreeMap<String, String>>,
-    /// Settings.
-    pub settings: Option<BTreeMap<String, String>>,
+    /// Settings to set; `null` takes one away.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Option<String>>,
+}
+
+/// How an organization is to be deleted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DeletionRequest")]
+pub struct DeletionRequest {
+    /// Days within which it can be restored: 0 to 90; 7, if it does not say.
+    #[schemars(range(min = 0, max = 90))]
+    pub grace_days: Option<u32>,
+}
+
+/// What was used in an hour.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HourUsage")]
+pub struct HourUsageView {
+    /// When the hour began (RFC 3339).
+    pub hour: String,
+    /// By how much what is stored grew, bytes.
+    pub stored_bytes: i64,
+    /// By how much the number of objects grew.
+    pub objects: i64,
+    /// Requests that were answered.
+    pub requests: i64,
+    /// Bytes of request bodies.
+    pub ingress_bytes: i64,
+    /// Bytes of answer bodies.
+    pub egress_bytes: i64,
+}
+
+/// A page of an activity log.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ActivityPage")]
+pub struct ActivityPageView {
+    /// Events, as `bulkhead audit export` writes them.
+    pub items: Vec<serde_json::Value>,
+    /// Segments that are not what was written.
+    pub illegible: Vec<String>,
+    /// The `after` of the next page, when there is one.
+    pub next: Option<String>,
 }
 
 /// Milliseconds since the epoch as people and programs read them; the epoch itself for what lies

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::door::{Deed, Intent};
+use super::door::{Deed, DoorError, Intent};
 use super::request_id::RequestId;
 use super::serve::Pipeline;
-use crate::audit::{Actor, AuditError, Decision, Event};
+use crate::audit::{Actor, AuditError, Decision, Event, SignIn, SignInMethod};
 use crate::authz::{
     Action, Allowance, Caller, Permit, Receipt, Refusal, Rights, Rule, Standing, authorize,
     record_activity, record_usage,
@@ -80,6 +80,21 @@ impl Call {
     /// How the caller's organization stands.
     pub fn standing(&self) -> Standing {
         self.standing
+    }
+
+    /// Records durably, in the log of the other organization, that the caller's account signed in
+    /// there with a session that was just made for it.
+    pub async fn admit_switch<E: DoorError>(&self, token: &str) -> Result<(), E> {
+        let pipeline = &self.pipeline;
+        let caller = pipeline.authn.bearer(token).await?;
+        let rights = pipeline.tenancy.rights(&caller).await?;
+        let sign_in = SignIn {
+            at_ms: pipeline.clock.now_ms(),
+            request_id: self.id.to_string(),
+            source: self.source,
+            method: SignInMethod::Switch,
+        };
+        Ok(pipeline.audit.signed_in(&caller, &rights, sign_in).await?)
     }
 
     /// Says what the deed came to be done to, where the request could not name it: what was made.

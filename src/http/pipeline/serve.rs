@@ -299,7 +299,7 @@ impl Pipeline {
 }
 
 /// What is not the caller's turn is an operator's to read.
-fn log_cause(id: RequestId, operation: &'static str, fault: &Fault) {
+pub(super) fn log_cause(id: RequestId, operation: &'static str, fault: &Fault) {
     match fault {
         Fault::Caller | Fault::Refused(_) => {}
         Fault::Operator(cause) => tracing::warn!(request_id = %id, operation, cause, "unavailable"),

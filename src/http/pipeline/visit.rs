@@ -4,8 +4,9 @@ use http::{Response, StatusCode};
 
 use super::answer::{Answer, Body};
 use super::call::Arrival;
+use super::door::DoorError;
 use super::request_id::RequestId;
-use super::serve::Pipeline;
+use super::serve::{Pipeline, log_cause};
 use crate::audit::{AuditError, SignIn, SignInMethod};
 use crate::authz::{Caller, Rights};
 use crate::http::net::Peer;
@@ -35,6 +36,29 @@ impl Visit {
     /// Names the request, in its answer and in logs.
     pub fn id(&self) -> RequestId {
         self.arrival.id
+    }
+
+    /// Who calls by a session that was just made.
+    pub async fn caller<E: DoorError>(&self, token: &str) -> Result<Caller, E> {
+        Ok(self.pipeline.authn.bearer(token).await?)
+    }
+
+    /// Records durably that somebody signed in, and returns who calls by the new session. It is
+    /// told to nobody if it cannot be recorded.
+    pub async fn admit<E: DoorError>(
+        &self,
+        token: &str,
+        method: SignInMethod,
+    ) -> Result<Caller, E> {
+        let caller = self.caller::<E>(token).await?;
+        let rights = self.pipeline.tenancy.rights(&caller).await?;
+        self.signed_in(&caller, &rights, method).await?;
+        Ok(caller)
+    }
+
+    /// Logs what went wrong and is not the caller's turn.
+    pub fn log_cause(&self, operation: &'static str, error: &impl DoorError) {
+        log_cause(self.arrival.id, operation, error.fault());
     }
 
     /// Records durably that somebody signed in, in the log of the organization that the session is
