@@ -57,10 +57,10 @@ impl Keyring {
     /// Makes the platform's name key, unless it has one.
     pub async fn provision_platform_names(&self) -> Result<(), KeyringError> {
         let org = OrgId::PLATFORM;
+        let platform = self.open_platform().await?;
         if self.catalog.name_key(org).await?.is_some() {
             return Ok(());
         }
-        let platform = self.open_platform().await?;
         let (row, _) = self.fresh_names(&platform)?;
         match self.catalog.commit(org, Mutation::CreateNameKey(row)).await {
             // Another process was first; its key is the platform's.
