@@ -23,12 +23,19 @@ async fn an_invitation_makes_a_member_once() {
     let invited = house.invite(&ada, &bob.email, Role::Viewer).await.unwrap();
     assert!(invited.token.starts_with("bki_"));
     accept(&house, &bob, &invited.token).await.unwrap();
-    let seats = house.tenancy().seats(&bob.signed_in, None, 10).await.unwrap();
+    let seats = house
+        .tenancy()
+        .seats(&bob.signed_in, None, 10)
+        .await
+        .unwrap();
     let roles: Vec<_> = seats
         .iter()
         .map(|seat| (seat.org, seat.details.as_ref().unwrap().role))
         .collect();
-    assert!(roles.contains(&(ada.caller.org(), Role::Viewer)), "{roles:?}");
+    assert!(
+        roles.contains(&(ada.caller.org(), Role::Viewer)),
+        "{roles:?}"
+    );
     assert_eq!(roles.len(), 2);
     let again = accept(&house, &bob, &invited.token).await;
     assert!(matches!(again, Err(TenancyError::NoSuchInvitation)));
@@ -65,19 +72,31 @@ async fn a_misused_invitation_tells_nothing() {
     let revoked = invite().await;
     let id = revoked.invitation.id;
     let permit = house.one::<ManagePeople>(&ada.caller, SubjectKind::Invitation, id);
-    house.tenancy().revoke_invitation(permit.await).await.unwrap();
+    house
+        .tenancy()
+        .revoke_invitation(permit.await)
+        .await
+        .unwrap();
 
     let mut wrong = vec![
         (&bob, format!("{place}_{flipped}"), "another secret"),
         (&bob, format!("{place}_{secret_of_eve}"), "another's secret"),
         (&bob, format!("{place}_"), "no secret"),
-        (&bob, format!("{eves_place}_{secret}"), "in another organization"),
+        (
+            &bob,
+            format!("{eves_place}_{secret}"),
+            "in another organization",
+        ),
         (&bob, format!("{place}0_{secret}"), "a longer place"),
         (&bob, token[..token.len() - 1].to_owned(), "cut off"),
         (&bob, String::new(), "nothing"),
         (&bob, "bki_".to_owned(), "a beginning"),
         (&bob, token.replacen("bki", "bkt", 1), "an API token"),
-        (&bob, format!("bki_{}_{secret}", "0".repeat(64)), "the platform's"),
+        (
+            &bob,
+            format!("bki_{}_{secret}", "0".repeat(64)),
+            "the platform's",
+        ),
         (&bob, format!("bki_{}_{secret}", "7".repeat(64)), "nowhere"),
         (&eve, token.to_owned(), "for somebody else"),
         (&ada, token.to_owned(), "by who has given it"),
@@ -103,26 +122,48 @@ async fn an_invitation_is_worth_what_its_giver_is_now() {
     let house = House::new().await;
     let ada = house.person("ada").await;
     let admin = house.joined(&ada, "admin", Role::Admin).await;
-    let above = house.invite(&admin, &email("x@example.com"), Role::Owner).await;
+    let above = house
+        .invite(&admin, &email("x@example.com"), Role::Owner)
+        .await;
     assert!(matches!(above.err(), Some(TenancyError::AboveOwnRole)));
     let (bob, cleo) = (house.person("bob").await, house.person("cleo").await);
-    let for_bob = house.invite(&admin, &bob.email, Role::Member).await.unwrap();
-    let for_cleo = house.invite(&admin, &cleo.email, Role::Member).await.unwrap();
+    let for_bob = house
+        .invite(&admin, &bob.email, Role::Member)
+        .await
+        .unwrap();
+    let for_cleo = house
+        .invite(&admin, &cleo.email, Role::Member)
+        .await
+        .unwrap();
     let member = async || {
         house
             .one::<ManagePeople>(&ada.caller, SubjectKind::Member, admin.principal())
             .await
     };
-    let lowered = house.tenancy().change_role(member().await, Role::Member, None);
+    let lowered = house
+        .tenancy()
+        .change_role(member().await, Role::Member, None);
     lowered.await.unwrap();
     let refused = accept(&house, &bob, &for_bob.token).await;
-    assert!(matches!(refused, Err(TenancyError::NoSuchInvitation)), "{refused:?}");
-    let raised = house.tenancy().change_role(member().await, Role::Admin, None);
+    assert!(
+        matches!(refused, Err(TenancyError::NoSuchInvitation)),
+        "{refused:?}"
+    );
+    let raised = house
+        .tenancy()
+        .change_role(member().await, Role::Admin, None);
     raised.await.unwrap();
     accept(&house, &bob, &for_bob.token).await.unwrap();
-    house.tenancy().remove_member(member().await, None).await.unwrap();
+    house
+        .tenancy()
+        .remove_member(member().await, None)
+        .await
+        .unwrap();
     let refused = accept(&house, &cleo, &for_cleo.token).await;
-    assert!(matches!(refused, Err(TenancyError::NoSuchInvitation)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(TenancyError::NoSuchInvitation)),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -148,7 +189,10 @@ async fn of_many_who_accept_at_once_as_many_come_in_as_there_are_places() {
         Ok(_) | Err(TenancyError::LimitReached { max: 2, .. })
     )));
     let org = ada.caller.org();
-    let members = house.world.platform.count_records(org, RecordKind::Member, None);
+    let members = house
+        .world
+        .platform
+        .count_records(org, RecordKind::Member, None);
     assert_eq!(members.await.unwrap(), 2);
 }
 
@@ -159,7 +203,11 @@ async fn of_two_who_use_one_invitation_at_once_one_comes_in() {
     let invited = house.invite(&ada, &bob.email, Role::Viewer).await.unwrap();
     let tries = (0..8).map(|_| accept(&house, &bob, &invited.token));
     let done = join_all(tries).await;
-    assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 1, "{done:?}");
+    assert_eq!(
+        done.iter().filter(|done| done.is_ok()).count(),
+        1,
+        "{done:?}"
+    );
 }
 
 #[tokio::test]
@@ -187,16 +235,21 @@ async fn whoever_was_invited_gets_an_account_though_others_may_not() {
     let invited = house.invite(&ada, &bob, Role::Viewer).await.unwrap();
     join(&invited.token).await.unwrap();
     let session = house.log_in(&bob, PASSWORD).await.unwrap();
-    let at_ada = house.tenancy().switch(
-        &Person::of(house.account(&bob).await, bob.clone(), &session).signed_in,
-        ada.caller.org(),
-    )
-    .await;
+    let at_ada = house
+        .tenancy()
+        .switch(
+            &Person::of(house.account(&bob).await, bob.clone(), &session).signed_in,
+            ada.caller.org(),
+        )
+        .await;
     assert!(at_ada.is_ok());
     // Who has an account logs in; nobody else takes it over by an invitation.
     let invited = house.invite(&ada, &ada.email, Role::Viewer).await.unwrap();
     let refused = join(&invited.token).await;
-    assert!(matches!(refused.err(), Some(TenancyError::NoSuchInvitation)));
+    assert!(matches!(
+        refused.err(),
+        Some(TenancyError::NoSuchInvitation)
+    ));
 }
 
 #[tokio::test]
@@ -218,7 +271,11 @@ async fn the_operator_invites_the_first_owner() {
     accept(&house, &bob, &invited.token).await.unwrap();
     let bob = house.switched(&bob, acme.org).await;
     let members = house.all::<ReadPeople>(&bob.caller, SubjectKind::Member);
-    let members = house.tenancy().members(members.await, None, 9).await.unwrap();
+    let members = house
+        .tenancy()
+        .members(members.await, None, 9)
+        .await
+        .unwrap();
     assert_eq!((members.len(), members[0].role), (1, Role::Owner));
 }
 
@@ -226,17 +283,25 @@ async fn the_operator_invites_the_first_owner() {
 async fn invitations_are_listed_and_end_within_a_month() {
     let house = House::new().await;
     let ada = house.person("ada").await;
-    let made = house.invite(&ada, &email("x@example.com"), Role::Viewer);
-    let made = made.await.unwrap().invitation;
+    let made = house
+        .invite(&ada, &email("x@example.com"), Role::Viewer)
+        .await;
+    let made = made.unwrap().invitation;
     let list = house.all::<ReadPeople>(&ada.caller, SubjectKind::Invitation);
-    let listed = house.tenancy().invitations(list.await, None, 9).await.unwrap();
+    let listed = house
+        .tenancy()
+        .invitations(list.await, None, 9)
+        .await
+        .unwrap();
     assert_eq!(listed, [made.clone()]);
     assert_eq!(made.expires_ms - made.created_ms, 7 * 86_400_000);
     for (days, is_ok) in [(0, false), (30, true), (31, false)] {
         let valid_for = Some(Duration::from_secs(days * 86_400));
         let permit = house.all::<ManagePeople>(&ada.caller, SubjectKind::Invitation);
         let (email, role) = (email("y@example.com"), Role::Viewer);
-        let made = house.tenancy().invite(permit.await, &email, role, valid_for);
+        let made = house
+            .tenancy()
+            .invite(permit.await, &email, role, valid_for);
         assert_eq!(made.await.is_ok(), is_ok, "{days}");
     }
 }

@@ -2,10 +2,8 @@ use futures_util::future::join_all;
 
 use super::super::*;
 use super::house::*;
-use crate::authz::{
-    ListBuckets, ManagePeople, Narrowing, ReadPeople, Refusal, Role, SubjectKind,
-};
 use crate::authz::{InOrganization, ManageCredentials};
+use crate::authz::{ListBuckets, ManagePeople, Narrowing, ReadPeople, Refusal, Role, SubjectKind};
 
 async fn set_role(
     house: &House,
@@ -27,7 +25,9 @@ async fn members_are_listed_with_what_their_accounts_say_now() {
     let house = House::new().await;
     let ada = house.person("ada").await;
     let bob = house.joined(&ada, "bob", Role::Viewer).await;
-    let renamed = house.tenancy().rename_account(&bob.signed_in, label("Robert"));
+    let renamed = house
+        .tenancy()
+        .rename_account(&bob.signed_in, label("Robert"));
     renamed.await.unwrap();
     let list = async |after, max| {
         let permit = house.all::<ReadPeople>(&bob.caller, SubjectKind::Member);
@@ -67,14 +67,22 @@ async fn roles_are_given_up_to_ones_own() {
         ..Narrowing::NONE
     };
     let limited = narrowed(org, owner.principal(), as_admin);
-    for (by, may) in [(&owner.caller, true), (&admin.caller, false), (&limited, false)] {
+    for (by, may) in [
+        (&owner.caller, true),
+        (&admin.caller, false),
+        (&limited, false),
+    ] {
         let raised = set_role(&house, by, &member, Role::Owner).await;
         assert_eq!(raised.is_ok(), may, "{raised:?}");
         let lowered = set_role(&house, by, &owner, Role::Viewer).await;
         assert_eq!(lowered.is_ok(), may, "{lowered:?}");
         if may {
             for who in [&owner, &member] {
-                let role = if who.principal() == owner.principal() { Role::Owner } else { Role::Member };
+                let role = if who.principal() == owner.principal() {
+                    Role::Owner
+                } else {
+                    Role::Member
+                };
                 set_role(&house, &member.caller, who, role).await.unwrap();
             }
         } else {
@@ -89,9 +97,14 @@ async fn roles_are_given_up_to_ones_own() {
     // What was permitted to an admin who is none any more.
     let stale = house.one::<ManagePeople>(&admin.caller, SubjectKind::Member, member.principal());
     let stale = stale.await;
-    set_role(&house, &owner.caller, &admin, Role::Viewer).await.unwrap();
+    set_role(&house, &owner.caller, &admin, Role::Viewer)
+        .await
+        .unwrap();
     let refused = house.tenancy().change_role(stale, Role::Admin, None).await;
-    assert!(matches!(refused, Err(TenancyError::AboveOwnRole)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(TenancyError::AboveOwnRole)),
+        "{refused:?}"
+    );
     let refused = set_role(&house, &admin.caller, &member, Role::Viewer).await;
     assert!(refused.is_err());
 }
@@ -107,7 +120,10 @@ async fn an_admin_revokes_nothing_of_an_owner() {
         house.tenancy().revoke_credential(permit.await).await
     };
     let refused = revoke(&admin, &owner).await;
-    assert!(matches!(refused, Err(TenancyError::AboveOwnRole)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(TenancyError::AboveOwnRole)),
+        "{refused:?}"
+    );
     revoke(&owner, &admin).await.unwrap();
 }
 
@@ -118,19 +134,32 @@ async fn the_last_owner_stays() {
     let org = ada.caller.org();
     let bob = house.joined(&ada, "bob", Role::Admin).await;
     let lowered = set_role(&house, &ada.caller, &ada, Role::Admin).await;
-    assert!(matches!(lowered, Err(TenancyError::LastOwner)), "{lowered:?}");
+    assert!(
+        matches!(lowered, Err(TenancyError::LastOwner)),
+        "{lowered:?}"
+    );
     let left = house.tenancy().leave(&ada.signed_in, org).await;
     assert!(matches!(left, Err(TenancyError::LastOwner)), "{left:?}");
     let own = house.one::<ManagePeople>(&ada.caller, SubjectKind::Member, ada.principal());
     let removed = house.tenancy().remove_member(own.await, None).await;
-    assert!(matches!(removed, Err(TenancyError::LastOwner)), "{removed:?}");
+    assert!(
+        matches!(removed, Err(TenancyError::LastOwner)),
+        "{removed:?}"
+    );
 
     // An admin cannot take it over; the owner hands it over.
     let take = house.one::<ManagePeople>(&bob.caller, SubjectKind::Member, bob.principal());
     let taken = house.tenancy().transfer_ownership(take.await).await;
-    assert!(matches!(taken, Err(TenancyError::AboveOwnRole)), "{taken:?}");
+    assert!(
+        matches!(taken, Err(TenancyError::AboveOwnRole)),
+        "{taken:?}"
+    );
     let give = house.one::<ManagePeople>(&ada.caller, SubjectKind::Member, bob.principal());
-    let heir = house.tenancy().transfer_ownership(give.await).await.unwrap();
+    let heir = house
+        .tenancy()
+        .transfer_ownership(give.await)
+        .await
+        .unwrap();
     assert_eq!(heir.role, Role::Owner);
     let give = house.one::<ReadPeople>(&ada.caller, SubjectKind::Member, ada.principal());
     let before = house.tenancy().member(give.await).await.unwrap();
@@ -166,28 +195,63 @@ async fn a_removed_member_may_nothing_from_the_next_call_on() {
     let beside = house.place.start().await;
     let ada = house.person("ada").await;
     let bob = house.joined(&ada, "bob", Role::Member).await;
-    let team = house.all::<ManagePeople>(&ada.caller, SubjectKind::Team).await;
-    let team = house.tenancy().create_team(team, &label("crew")).await.unwrap();
-    let seat = house.one::<ManagePeople>(&ada.caller, SubjectKind::Team, team.id).await;
-    house.tenancy().add_to_team(seat, bob.principal()).await.unwrap();
-    let granted = terms(GrantSubject::Member(bob.principal()), "vault:use", "secret:a*");
+    let team = house
+        .all::<ManagePeople>(&ada.caller, SubjectKind::Team)
+        .await;
+    let team = house
+        .tenancy()
+        .create_team(team, &label("crew"))
+        .await
+        .unwrap();
+    let seat = house
+        .one::<ManagePeople>(&ada.caller, SubjectKind::Team, team.id)
+        .await;
+    house
+        .tenancy()
+        .add_to_team(seat, bob.principal())
+        .await
+        .unwrap();
+    let granted = terms(
+        GrantSubject::Member(bob.principal()),
+        "vault:use",
+        "secret:a*",
+    );
     house.grant(&ada, granted).await.unwrap();
     beside.store.poll().await.unwrap();
-    assert!(house.permit::<ListBuckets>(&bob.caller, InOrganization).await.is_ok());
+    assert!(
+        house
+            .permit::<ListBuckets>(&bob.caller, InOrganization)
+            .await
+            .is_ok()
+    );
     let there = beside.tenancy.rights(&bob.caller).await.unwrap();
     assert_eq!(there.grants.len(), 1);
     let permit = house.one::<ManagePeople>(&ada.caller, SubjectKind::Member, bob.principal());
-    house.tenancy().remove_member(permit.await, None).await.unwrap();
-    let refused = house.permit::<ListBuckets>(&bob.caller, InOrganization).await;
+    house
+        .tenancy()
+        .remove_member(permit.await, None)
+        .await
+        .unwrap();
+    let refused = house
+        .permit::<ListBuckets>(&bob.caller, InOrganization)
+        .await;
     assert_eq!(refused.unwrap_err(), Refusal::Gone);
     beside.store.poll().await.unwrap();
     let there = beside.tenancy.rights(&bob.caller).await.unwrap();
     assert_eq!(there.subject, crate::authz::Subject::Nobody);
     // Its credentials are revoked, and nothing of it is left.
-    let left = house.tenancy().credential_of(ada.caller.org(), bob.caller.credential());
+    let left = house
+        .tenancy()
+        .credential_of(ada.caller.org(), bob.caller.credential());
     assert!(left.await.unwrap().unwrap().0.revoked_ms.is_some());
-    for kind in [crate::catalog::RecordKind::TeamSeat, crate::catalog::RecordKind::Grant] {
-        let left = house.world.platform.count_records(ada.caller.org(), kind, None);
+    for kind in [
+        crate::catalog::RecordKind::TeamSeat,
+        crate::catalog::RecordKind::Grant,
+    ] {
+        let left = house
+            .world
+            .platform
+            .count_records(ada.caller.org(), kind, None);
         assert_eq!(left.await.unwrap(), 0, "{kind}");
     }
     // It is no member of that organization any more than of one that does not exist.
@@ -195,7 +259,10 @@ async fn a_removed_member_may_nothing_from_the_next_call_on() {
     let bob = Person::of(bob.account, bob.email, &at_home);
     for org in [ada.caller.org(), names::OrgId::from_bytes([7; 16])] {
         let refused = house.tenancy().switch(&bob.signed_in, org).await;
-        assert!(matches!(refused.err(), Some(TenancyError::NoSuchOrganization)));
+        assert!(matches!(
+            refused.err(),
+            Some(TenancyError::NoSuchOrganization)
+        ));
         let refused = house.tenancy().leave(&bob.signed_in, org).await;
         assert!(matches!(refused, Err(TenancyError::NoSuchOrganization)));
     }
@@ -214,7 +281,9 @@ async fn what_is_anothers_is_not_there() {
     let revoked = house.tenancy().revoke_credential(revoked.await).await;
     assert!(matches!(revoked, Err(TenancyError::NoSuch("credential"))));
     let subject = GrantSubject::Agent(agent.id);
-    let granted = house.grant(&eve, terms(subject, "vault:use", "secret:*")).await;
+    let granted = house
+        .grant(&eve, terms(subject, "vault:use", "secret:*"))
+        .await;
     assert!(matches!(granted, Err(TenancyError::NoSuch(_))));
     // Another spelling of an identifier is none.
     let shouted = ada.principal().to_string().to_uppercase();
