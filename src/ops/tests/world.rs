@@ -33,7 +33,7 @@ use crate::keyring::{Keyring, RecordDraft, RootFile};
 use crate::ops::{
     Checkpoints, Collector, CollectorSettings, Destroyer, RootRotation, Rotation, Verifier,
 };
-use crate::tenancy::{Email, Label, NewAccount, Ownership, Password, Tenancy};
+use crate::tenancy::{Email, Label, NewAccount, Ownership, Password, SignUps, Tenancy};
 
 /// A house: the files that last.
 pub(super) struct House(TempDir);
@@ -265,15 +265,18 @@ impl Process {
         self.jobs.open(org, "test")
     }
 
-    /// An account for whoever owns an organization. It has a personal one, too.
+    /// An account for whoever owns an organization. It has not logged in, and so has no other.
     async fn owner(&self, name: &str) -> AccountId {
         let wish = NewAccount {
             email: Email::parse(&format!("{name}@example.com")).unwrap(),
             name: Label::parse(name).unwrap(),
             password: Password::choose("correct horse battery".to_owned().into()).unwrap(),
         };
-        let made = self.tenancy.create_account(&operator(), wish).await;
-        made.unwrap().id
+        let email = wish.email.clone();
+        let signed_up = self.tenancy.sign_up(SignUps::Open, wish, None).await;
+        signed_up.unwrap();
+        let account = self.tenancy.account_named(&operator(), &email).await;
+        account.unwrap().id
     }
 
     /// An organization with one of everything: an owner, access keys, a bucket, objects inline, in

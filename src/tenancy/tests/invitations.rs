@@ -293,7 +293,7 @@ async fn invitations_are_listed_and_end_within_a_month() {
         .invitations(list.await, None, 9)
         .await
         .unwrap();
-    assert_eq!(listed, [made.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&made));
     assert_eq!(made.expires_ms - made.created_ms, 7 * 86_400_000);
     for (days, is_ok) in [(0, false), (30, true), (31, false)] {
         let valid_for = Some(Duration::from_secs(days * 86_400));
