@@ -153,15 +153,15 @@ impl Authn {
         let tag = claimed.tag();
         let row = platform.verify(claimed)?;
         let record = keyring::Credential::open(platform, &row)?;
+        // The row is found by a blind name; what it names in clear must be what was presented.
         // A token signs nothing, and is derived from all the same.
         let (secret, is_access_key) = match record.expose() {
             Proof::Secret(secret) => (secret.as_str(), true),
             Proof::SecretWithToken(secret, _) => (secret.as_str(), false),
             Proof::TokenDigest(_) => ("", false),
         };
-        // The row is found by a blind name; what it names in clear must be what was presented.
-        let is_presented = is_access_key
-            && record.id() == presented.access_key()
+        let is_presented = record.id() == presented.access_key()
+            && is_access_key
             && row.kind == CredentialKind::AccessKey
             && row.is_valid(self.clock.now_ms());
         Ok(Credential {
