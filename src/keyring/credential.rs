@@ -16,6 +16,7 @@ pub struct Credential {
     proof: Proof,
     kind: CredentialKind,
     narrowing: Narrowing,
+    label: Option<String>,
 }
 
 /// What proves a credential.
@@ -37,7 +38,18 @@ impl Credential {
             proof,
             kind,
             narrowing,
+            label: None,
         }
+    }
+
+    /// The same, with what its owner calls it.
+    pub fn labelled(self, label: Option<String>) -> Self {
+        Self { label, ..self }
+    }
+
+    /// What its owner calls it.
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
     }
 
     /// Its public half.
@@ -90,6 +102,7 @@ impl Credential {
             account: account.map(|account| &account[..]),
             role: self.narrowing.role.map(|role| role as u8),
             policies: self.narrowing.policies.iter().map(stored_policy).collect(),
+            label: self.label.as_deref(),
         };
         // At its full size from the start, so that no copy is left behind by growing.
         let size = minicbor::len(&stored);
@@ -146,6 +159,7 @@ impl Credential {
                 },
                 policies: stored.policies.iter().map(policy).collect::<Option<_>>()?,
             },
+            label: stored.label.map(str::to_owned),
         })
     }
 }
@@ -172,6 +186,8 @@ struct Stored<'a> {
     role: Option<u8>,
     #[b(7)]
     policies: Vec<StoredPolicy<'a>>,
+    #[b(8)]
+    label: Option<&'a str>,
 }
 
 /// The statements of a policy.

@@ -77,6 +77,22 @@ id! {
     PrincipalId
 }
 id! {
+    /// A team of an organization.
+    TeamId
+}
+id! {
+    /// An invitation to become a member of an organization.
+    InvitationId
+}
+id! {
+    /// A grant.
+    GrantId
+}
+id! {
+    /// A task that an agent has done: a UUIDv7, so that its time can be read from its name.
+    TaskId
+}
+id! {
     /// A bucket. Its name may be used again after it is deleted; its identifier is not.
     BucketId
 }

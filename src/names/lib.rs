@@ -20,7 +20,8 @@ pub use bearer::{Bearer, BearerKind, InvalidBearer};
 pub use bucket::{BucketName, InvalidBucketName};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, InvalidChecksum};
 pub use id::{
-    AccountId, BlobId, BucketId, InvalidId, NodeId, OrgId, PrincipalId, RootId, UploadId, VersionId,
+    AccountId, BlobId, BucketId, GrantId, InvalidId, InvitationId, NodeId, OrgId, PrincipalId,
+    RootId, TaskId, TeamId, UploadId, VersionId,
 };
 pub use key::{InvalidObjectKey, KeyPrefix, ObjectKey};
 pub use part::{InvalidPartNumber, PartNumber};

@@ -215,7 +215,12 @@ impl Tenancy {
 
     /// `len` characters of an alphabet of 32 or 64, each drawn evenly: a byte holds a multiple of
     /// either.
-    fn random_text(&self, prefix: &str, alphabet: &[u8], len: usize) -> Zeroizing<String> {
+    pub(super) fn random_text(
+        &self,
+        prefix: &str,
+        alphabet: &[u8],
+        len: usize,
+    ) -> Zeroizing<String> {
         let mut bytes = Zeroizing::new(vec![0; len]);
         self.entropy.fill(&mut bytes);
         // At its full size from the start, so that no copy is left behind by growing.

@@ -1,14 +1,16 @@
+use std::time::Duration;
+
 use names::{AccountId, OrgId, PrincipalId, Slug};
 
 use super::error::TenancyError;
+use super::member::Joining;
+use super::profile::ProfileBody;
+use super::record::write;
 use super::service::Tenancy;
 use super::standing::standing;
-use crate::authz::{Operator, Standing};
-use crate::catalog::{
-    Authenticated, CommitError, Conflict, Mutation, OrgState, OrganizationRow, RecordKind,
-    RecordRow, RecordWrite,
-};
-use crate::keyring::{OrgKeys, Provisioned, RecordDraft};
+use crate::authz::{DeleteOrganization, Operator, Permit, Role, Standing};
+use crate::catalog::{CommitError, Conflict, Mutation, OrgState, OrganizationRow};
+use crate::keyring::Provisioned;
 
 /// An organization as its operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,15 +23,26 @@ pub struct Organization {
     pub standing: Standing,
     /// When it was made, milliseconds since the epoch.
     pub created_ms: u64,
+    /// From when on it is to be destroyed, if it is asked to be deleted.
+    pub delete_after_ms: Option<u64>,
 }
 
 /// Whose an organization is from the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ownership {
-    /// A customer's, in which the operator makes the first access keys.
+    /// A customer's, in which the operator makes the first access keys, or invites an owner.
     Provisioned,
-    /// The personal organization of an account that is made with it and owns it.
-    Personal,
+    /// An account's, which owns it.
+    Of(AccountId),
+}
+
+/// An organization about to be made.
+pub(super) struct Founding {
+    pub(super) org: OrgId,
+    pub(super) slug: Slug,
+    /// What people call it.
+    pub(super) name: String,
+    pub(super) owner: Option<AccountId>,
 }
 
 /// What an operator does to the state of an organization.
@@ -40,6 +53,9 @@ pub enum Ownership {
 ///      ▲ ◄────────────────┘ resume          │
 ///      └────────────────────────────────────┘ unseal
 /// ```
+///
+/// One that its owner has asked to be deleted is not suspended; it is resumed instead of restored,
+/// and when it was sealed meanwhile, it is about to be deleted again once it is unsealed.
 ///
 /// Asking for what is already so succeeds and changes nothing. Only destroying the organization's
 /// keys makes it destroyed, and nothing leads back from there.
@@ -63,8 +79,30 @@ impl Tenancy {
         slug: Slug,
         ownership: Ownership,
     ) -> Result<Organization, TenancyError> {
+        let owner = match ownership {
+            Ownership::Provisioned => None,
+            Ownership::Of(account) => Some(self.account_held(account).await?.id()),
+        };
+        let row = self
+            .found(Founding {
+                org: OrgId::from_bytes(self.new_id()),
+                name: slug.as_str().to_owned(),
+                slug,
+                owner,
+            })
+            .await?;
+        Ok(row.into())
+    }
+
+    /// Makes an organization with its first keys, its profile and its owner, in one transaction.
+    pub(super) async fn found(&self, founding: Founding) -> Result<OrganizationRow, TenancyError> {
         let now_ms = self.clock.now_ms();
-        let org = OrgId::from_bytes(self.entropy.uuid_v7(now_ms));
+        let Founding {
+            org,
+            slug,
+            name,
+            owner,
+        } = founding;
         let Provisioned {
             key,
             name_key,
@@ -80,10 +118,19 @@ impl Tenancy {
             destruction: None,
             sequence: 1,
         };
-        let records = match ownership {
-            Ownership::Provisioned => Vec::new(),
-            Ownership::Personal => vec![self.owner(&keys, now_ms).await?],
-        };
+        let (profile, body) = ProfileBody::drafted(org, name, now_ms);
+        let mut records = vec![write(&keys, profile, &body)?];
+        if let Some(account) = owner {
+            let joining = Joining {
+                account,
+                principal: PrincipalId::from_bytes(self.new_id()),
+                role: Role::Owner,
+                invited_by: None,
+                at_ms: now_ms,
+            };
+            let (member, body) = joining.drafted();
+            records.push(write(&keys, member, &body)?);
+        }
         let platform = self.keyring.open_platform().await?;
         let creation = Mutation::CreateOrganization {
             organization: Box::new(platform.authenticate(row.clone())?),
@@ -92,12 +139,11 @@ impl Tenancy {
             records,
         };
         match self.catalog.commit(org, creation).await {
-            Ok(_) => {}
-            Err(CommitError::Conflict(Conflict::Exists)) => return Err(TenancyError::SlugTaken),
-            Err(CommitError::Conflict(conflict)) => return Err(conflict.into()),
-            Err(CommitError::Store(error)) => return Err(error.into()),
+            Ok(_) => Ok(row),
+            Err(CommitError::Conflict(Conflict::Exists)) => Err(TenancyError::SlugTaken),
+            Err(CommitError::Conflict(conflict)) => Err(conflict.into()),
+            Err(CommitError::Store(error)) => Err(error.into()),
         }
-        Ok(row.into())
     }
 
     /// An organization by its slug.
@@ -140,25 +186,88 @@ impl Tenancy {
         transition: Transition,
     ) -> Result<Organization, TenancyError> {
         let row = self.organization_row(org).await?;
-        let state = transition.from(row.state)?;
-        if state != row.state {
-            let next = OrganizationRow {
-                state,
-                sequence: row.sequence + 1,
-                ..row.clone()
-            };
-            let platform = self.keyring.open_platform().await?;
-            let replacement = Mutation::ReplaceOrganization(platform.authenticate(next)?);
-            match self.catalog.commit(org, replacement).await {
-                Ok(_) => {}
-                Err(CommitError::Conflict(conflict)) => return Err(conflict.into()),
-                Err(CommitError::Store(error)) => return Err(error.into()),
-            }
-        }
-        if state == OrgState::Sealed {
+        let next = transition.from(&row)?;
+        let row = self.replace_organization(row, next).await?;
+        if row.state == OrgState::Sealed {
             self.keyring.forget(org);
         }
-        Ok(OrganizationRow { state, ..row }.into())
+        Ok(row.into())
+    }
+
+    /// Asks for the organization to be deleted, once a grace period has ended: [`GRACE_DEFAULT`],
+    /// or what is said. Until then it can be read, and [restored](Self::restore).
+    pub async fn ask_deletion(
+        &self,
+        permit: Permit<DeleteOrganization>,
+        grace: Option<Duration>,
+    ) -> Result<Organization, TenancyError> {
+        let grace = grace.unwrap_or(GRACE_DEFAULT);
+        if grace > GRACE_MAX {
+            return Err(TenancyError::Invalid("a grace period is 90 days at most"));
+        }
+        let row = self.organization_row(permit.org()).await?;
+        match row.state {
+            OrgState::Active => {}
+            OrgState::Deleting => return Ok(row.into()),
+            // Restored it would be active: what the operator has suspended, it resumes.
+            other => return Err(TenancyError::State(word(other))),
+        }
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let next = Next {
+            state: OrgState::Deleting,
+            delete_after_ms: Some(self.clock.now_ms().saturating_add(grace_ms)),
+        };
+        Ok(self.replace_organization(row, next).await?.into())
+    }
+
+    /// Takes back that the organization is to be deleted.
+    pub async fn restore(
+        &self,
+        permit: Permit<DeleteOrganization>,
+    ) -> Result<Organization, TenancyError> {
+        let row = self.organization_row(permit.org()).await?;
+        match row.state {
+            OrgState::Deleting => {}
+            OrgState::Active => return Ok(row.into()),
+            other => return Err(TenancyError::State(word(other))),
+        }
+        let next = Next {
+            state: OrgState::Active,
+            delete_after_ms: None,
+        };
+        Ok(self.replace_organization(row, next).await?.into())
+    }
+
+    /// Makes sure that an organization may be changed.
+    pub(super) async fn open_organization(&self, org: OrgId) -> Result<(), TenancyError> {
+        match self.organization_row(org).await?.state {
+            OrgState::Active => Ok(()),
+            other => Err(TenancyError::State(word(other))),
+        }
+    }
+
+    async fn replace_organization(
+        &self,
+        row: OrganizationRow,
+        next: Next,
+    ) -> Result<OrganizationRow, TenancyError> {
+        if (row.state, row.delete_after_ms) == (next.state, next.delete_after_ms) {
+            return Ok(row);
+        }
+        let org = row.org;
+        let replaced = OrganizationRow {
+            state: next.state,
+            delete_after_ms: next.delete_after_ms,
+            sequence: row.sequence + 1,
+            ..row
+        };
+        let platform = self.keyring.open_platform().await?;
+        let replacement = Mutation::ReplaceOrganization(platform.authenticate(replaced.clone())?);
+        match self.catalog.commit(org, replacement).await {
+            Ok(_) => Ok(replaced),
+            Err(CommitError::Conflict(conflict)) => Err(conflict.into()),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
     }
 
     /// The row of an organization, verified.
@@ -175,60 +284,48 @@ impl Tenancy {
         }
         Ok(row)
     }
+}
 
-    /// Makes an account, and returns its membership, which stands under the new organization's own
-    /// key. An account whose organization is not made in the end owns nothing.
-    async fn owner(
-        &self,
-        keys: &OrgKeys,
-        now_ms: u64,
-    ) -> Result<Authenticated<RecordRow>, TenancyError> {
-        let account = AccountId::from_bytes(self.entropy.uuid_v7(now_ms));
-        let principal = PrincipalId::from_bytes(self.entropy.uuid_v7(now_ms));
-        let draft = |kind, id: &[u8; 16]| RecordDraft {
-            kind,
-            id: *id,
-            parent: None,
-            lookup: None,
-            state: 0,
-            created_ms: now_ms,
-            expires_ms: None,
-            sequence: 1,
-        };
-        let platform = self.keyring.open_platform().await?;
-        let account_row = draft(RecordKind::Account, account.bytes());
-        let account_row = platform.seal_row(account_row, keys.org().bytes())?;
-        let creation = Mutation::CommitRecords {
-            writes: vec![RecordWrite::Insert(account_row)],
-            guards: Vec::new(),
-        };
-        match self.catalog.commit(OrgId::PLATFORM, creation).await {
-            Ok(_) => {}
-            Err(CommitError::Conflict(conflict)) => return Err(conflict.into()),
-            Err(CommitError::Store(error)) => return Err(error.into()),
-        }
-        let membership = RecordDraft {
-            parent: Some(*account.bytes()),
-            state: OWNER,
-            ..draft(RecordKind::Member, principal.bytes())
-        };
-        Ok(keys.seal_row(membership, &[])?)
-    }
+/// What the row of an organization is about to say.
+struct Next {
+    state: OrgState,
+    delete_after_ms: Option<u64>,
 }
 
 impl Transition {
-    /// The state that it leads to.
-    fn from(self, state: OrgState) -> Result<OrgState, TenancyError> {
-        match (self, state) {
-            (_, OrgState::Destroyed) => Err(TenancyError::State("destroyed")),
-            (_, OrgState::Deleting) => Err(TenancyError::State("being deleted")),
-            (Self::Suspend | Self::Resume, OrgState::Sealed) => Err(TenancyError::State("sealed")),
-            (Self::Suspend, _) => Ok(OrgState::Suspended),
-            (Self::Resume, _) => Ok(OrgState::Active),
-            (Self::Seal, _) => Ok(OrgState::Sealed),
-            (Self::Unseal, OrgState::Sealed) => Ok(OrgState::Active),
-            (Self::Unseal, other) => Ok(other),
-        }
+    /// What it leads to.
+    fn from(self, row: &OrganizationRow) -> Result<Next, TenancyError> {
+        use OrgState::{Active, Deleting, Destroyed, Sealed, Suspended};
+        let (state, delete_after_ms) = match (self, row.state) {
+            (_, Destroyed) => return Err(TenancyError::State(word(Destroyed))),
+            (Self::Suspend | Self::Resume, Sealed) => {
+                return Err(TenancyError::State(word(Sealed)));
+            }
+            (Self::Suspend, Deleting) => return Err(TenancyError::State(word(Deleting))),
+            (Self::Suspend, Active | Suspended) => (Suspended, None),
+            (Self::Resume, _) => (Active, None),
+            (Self::Seal, _) => (Sealed, row.delete_after_ms),
+            (Self::Unseal, Sealed) if row.delete_after_ms.is_some() => {
+                (Deleting, row.delete_after_ms)
+            }
+            (Self::Unseal, Sealed) => (Active, None),
+            (Self::Unseal, other) => (other, row.delete_after_ms),
+        };
+        Ok(Next {
+            state,
+            delete_after_ms,
+        })
+    }
+}
+
+/// A state, as a refusal says it.
+pub(super) fn word(state: OrgState) -> &'static str {
+    match state {
+        OrgState::Active => "active",
+        OrgState::Suspended => "suspended",
+        OrgState::Sealed => "sealed",
+        OrgState::Deleting => "being deleted",
+        OrgState::Destroyed => "destroyed",
     }
 }
 
@@ -239,6 +336,7 @@ impl From<OrganizationRow> for Organization {
             slug: row.slug,
             standing: standing(row.state),
             created_ms: row.created_ms,
+            delete_after_ms: row.delete_after_ms,
         }
     }
 }
@@ -248,5 +346,6 @@ fn misplaced(row: &OrganizationRow) -> TenancyError {
     TenancyError::Damaged(format!("the row of organization {} is misplaced", row.org))
 }
 
-/// The role of a member who may do everything, as its record's state.
-const OWNER: u8 = 1;
+/// How long a deletion can be taken back if nothing else is said.
+pub const GRACE_DEFAULT: Duration = Duration::from_secs(7 * 86_400);
+const GRACE_MAX: Duration = Duration::from_secs(90 * 86_400);

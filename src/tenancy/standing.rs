@@ -39,6 +39,11 @@ impl Tenancy {
         Ok(self.known(caller.org()).await?.slug.as_ref() == Some(slug))
     }
 
+    /// How an organization stands that a principal, an invitation or a membership names.
+    pub(super) async fn known_standing(&self, org: OrgId) -> Result<Standing, TenancyError> {
+        Ok(self.known(org).await?.standing)
+    }
+
     async fn known(&self, org: OrgId) -> Result<Arc<Known>, TenancyError> {
         let stamps = self.stamps(org);
         let now = self.clock.monotonic();
@@ -72,7 +77,8 @@ impl Tenancy {
         Ok(known)
     }
 
-    fn stamps(&self, org: OrgId) -> Option<[Stamp; 2]> {
+    /// What is known of the rights of an organization and of the platform, whose keys verify them.
+    pub(super) fn stamps(&self, org: OrgId) -> Option<[Stamp; 2]> {
         Some([
             self.catalog.stamp(org, Class::Rights)?,
             self.catalog.stamp(OrgId::PLATFORM, Class::Rights)?,
@@ -84,7 +90,8 @@ impl Tenancy {
 pub(super) fn standing(state: OrgState) -> Standing {
     match state {
         OrgState::Active => Standing::Active,
-        OrgState::Suspended | OrgState::Deleting => Standing::Suspended,
+        OrgState::Suspended => Standing::Suspended,
+        OrgState::Deleting => Standing::Deleting,
         OrgState::Sealed => Standing::Sealed,
         OrgState::Destroyed => Standing::Destroyed,
     }

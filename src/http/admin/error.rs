@@ -147,6 +147,19 @@ impl From<TenancyError> for Problem {
         let (status, code) = match error {
             TenancyError::NoSuchOrganization => (StatusCode::NOT_FOUND, "no-such-organization"),
             TenancyError::NoSuchAccessKey => (StatusCode::NOT_FOUND, "no-such-access-key"),
+            TenancyError::NoSuch(_) => (StatusCode::NOT_FOUND, "not-found"),
+            TenancyError::NoSuchInvitation => (StatusCode::FORBIDDEN, "no-such-invitation"),
+            TenancyError::Exists(_) => (StatusCode::CONFLICT, "exists"),
+            TenancyError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            TenancyError::LimitReached { .. } => (StatusCode::CONFLICT, "limit-reached"),
+            TenancyError::LastOwner => (StatusCode::CONFLICT, "last-owner"),
+            TenancyError::AboveOwnRole => (StatusCode::FORBIDDEN, "above-own-role"),
+            TenancyError::TooWide => (StatusCode::FORBIDDEN, "too-wide"),
+            TenancyError::LogInRefused => (StatusCode::UNAUTHORIZED, "log-in-refused"),
+            TenancyError::TooManyAttempts { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-attempts")
+            }
+            TenancyError::SignUpsClosed => (StatusCode::FORBIDDEN, "sign-ups-closed"),
             TenancyError::SlugTaken => (StatusCode::CONFLICT, "slug-taken"),
             TenancyError::Changed => (StatusCode::CONFLICT, "changed-meanwhile"),
             TenancyError::State(_) => (StatusCode::CONFLICT, "state-forbids"),

@@ -15,8 +15,8 @@ pub struct FirstStart {
     pub access_key: RecordedAccessKey,
 }
 
-/// Makes the first organization, `home`, with an account that owns it, and an access key in it,
-/// where there is no organization yet, or only `home` without any access key.
+/// Makes the first organization, `home`, and an access key in it, where there is no organization
+/// yet, or only `home` without any access key. Its owner is whoever the operator invites.
 ///
 /// `show` shows the access key, and only then it works: after a crash in between, the next start
 /// shows another one, and there is never one that works and that nobody has seen. Two processes
@@ -48,7 +48,7 @@ async fn awaits_its_first_key(
     let mut organizations = administration.organizations(act, None, 2).await?;
     if organizations.is_empty() {
         match administration
-            .create_organization(act, slug.clone(), Ownership::Personal)
+            .create_organization(act, slug.clone(), Ownership::Provisioned)
             .await
         {
             Ok(_) => return Ok(true),
