@@ -264,9 +264,11 @@ pub(in crate::catalog) async fn caches_hear_of_changes(store: &dyn Store) {
     let credential = tagged(world.credential_row(1), 1);
     let mut revoked = credential.row().clone();
     (revoked.sequence, revoked.revoked_ms) = (2, Some(1));
+    world.done(Mutation::CreateCredential(credential)).await;
+    now = stamp(world.org).await;
+    assert_eq!(now, before, "a credential that nobody can have kept");
     let suspended = world.organization_row(OrgState::Suspended, 2);
     for mutation in [
-        Mutation::CreateCredential(credential),
         Mutation::ReplaceCredential(tagged(revoked, 1)),
         Mutation::AddKey(tagged(
             world.key_row(2, crate::catalog::KeyState::Open, 1),
