@@ -1,3 +1,5 @@
+use std::fmt;
+
 use async_trait::async_trait;
 use names::{
     AccountId, BlobId, BucketId, BucketName, KeyPrefix, NodeId, ObjectKey, OrgId, PartNumber,
@@ -310,13 +312,19 @@ pub struct CredentialQuery {
     pub max: u32,
 }
 
-/// What an organization stores.
+/// What an organization stores: never less than nothing, unless somebody wrote so.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stored {
     /// Bytes of plaintext in objects and parts.
     pub bytes: i64,
     /// Objects.
     pub objects: i64,
+}
+
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes in {} objects", self.bytes, self.objects)
+    }
 }
 
 impl Stored {
@@ -362,8 +370,6 @@ pub struct Recount {
     pub metered: Stored,
     /// As the meters of its buckets add up.
     pub in_buckets: Stored,
-    /// As its versions and parts say.
-    pub held: Stored,
 }
 
 /// How long the events of a segment are apart at most, for it to be found by the time of each.

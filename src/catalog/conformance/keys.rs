@@ -473,7 +473,7 @@ impl World<'_> {
     }
 
     /// Adds the second version of the key and closes the first.
-    async fn rotate(&self) {
+    pub(in crate::catalog) async fn rotate(&self) {
         let two = tagged(self.key_row(2, KeyState::Open, 1), 1);
         self.done(Mutation::AddKey(two)).await;
         self.done(Mutation::ReplaceKey {

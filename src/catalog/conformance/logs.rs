@@ -8,7 +8,7 @@ use names::OrgId;
 use super::world::{HOUR, World, commit_version, tagged};
 use crate::catalog::{
     AuditSegmentRow, Authenticated, Change, ChangedRow, Class, Conflict, Effect, Meter, Mutation,
-    OrgState, RecordKind, RowTag, Store, TaggedRow, UsageDelta, UsageSubject,
+    OrgState, RecordKind, RowTag, SEGMENT_SPAN_MS_MAX, Store, TaggedRow, UsageDelta, UsageSubject,
 };
 
 pub(in crate::catalog) async fn segments_are_appended_in_order(store: &dyn Store) {
@@ -92,6 +92,76 @@ pub(in crate::catalog) async fn segments_of_a_time_are_read_both_ways(store: &dy
             expected.reverse();
         }
     }
+}
+
+pub(in crate::catalog) async fn segments_are_found_by_their_time(store: &dyn Store) {
+    let world = World::new(store, 605).await;
+    let nodes = [world.node(), world.node()];
+    // First and last event of each, by node and number. The clock of a node may go back.
+    let spans: [&[(u64, u64)]; 2] = [
+        &[(10, 20), (20, 30), (31, 31), (50, 90), (70, 80)],
+        &[(5, 30), (30, 30), (60, 61)],
+    ];
+    let mut segments = Vec::new();
+    for (node, spans) in nodes.into_iter().zip(spans) {
+        for ((first_ms, last_ms), number) in spans.iter().zip(0..) {
+            let mut segment = world.segment(node, number);
+            (segment.first_ms, segment.last_ms) = (*first_ms, *last_ms);
+            segments.push(segment.clone());
+            world.done(Mutation::AppendAudit(segment)).await;
+        }
+    }
+    segments.sort_by_key(|segment| (segment.last_ms, segment.node, segment.number));
+    let page = async |from_ms, until_ms, after, max| {
+        store
+            .audit_segments_between(world.org, from_ms, until_ms, after, max)
+            .await
+            .expect("a page")
+    };
+    for (from_ms, until_ms) in [
+        (0, u64::MAX),
+        (0, 5),
+        (0, 6),
+        (20, 21),
+        (21, 30),
+        (30, 31),
+        (60, 61),
+        (81, 90),
+        (90, 91),
+        (91, 1_000),
+        (31, 31),
+    ] {
+        let expected: Vec<_> = segments
+            .iter()
+            .filter(|segment| segment.last_ms >= from_ms && segment.first_ms < until_ms)
+            .cloned()
+            .collect();
+        for max in [1, 3, 100] {
+            let (mut pages, mut after) = (Vec::new(), None);
+            loop {
+                let found = page(from_ms, until_ms, after, max).await;
+                assert!(found.len() <= max as usize);
+                let Some(last) = found.last() else { break };
+                after = Some((last.node, last.number));
+                pages.extend(found);
+            }
+            assert_eq!(pages, expected, "{from_ms}..{until_ms}, {max} at a time");
+        }
+    }
+    // After a segment that is not there, or that is before the time.
+    assert_eq!(page(0, 100, Some((nodes[0], 9)), 10).await, []);
+    let before = (segments[0].node, segments[0].number);
+    assert_eq!(page(90, 100, Some(before), 10).await, segments[7..]);
+    // One that goes on for longer than a segment may is found by its end.
+    let mut long = world.segment(nodes[0], 5);
+    let end = 1_000 + 2 * SEGMENT_SPAN_MS_MAX;
+    (long.first_ms, long.last_ms) = (1_000, end);
+    world.done(Mutation::AppendAudit(long.clone())).await;
+    assert_eq!(page(1_000, 1_001, None, 10).await, []);
+    assert_eq!(page(end, end + 1, None, 10).await, [long]);
+    let other = World::new(store, 606).await;
+    let theirs = store.audit_segments_between(other.org, 0, u64::MAX, None, 10);
+    assert_eq!(theirs.await.expect("a page"), []);
 }
 
 pub(in crate::catalog) async fn usage_adds_up_before_and_after_it_is_folded(store: &dyn Store) {
@@ -250,9 +320,11 @@ pub(in crate::catalog) async fn caches_hear_of_changes(store: &dyn Store) {
     let credential = tagged(world.credential_row(1), 1);
     let mut revoked = credential.row().clone();
     (revoked.sequence, revoked.revoked_ms) = (2, Some(1));
+    world.done(Mutation::CreateCredential(credential)).await;
+    now = stamp(world.org).await;
+    assert_eq!(now, before, "a credential that nobody can have kept");
     let suspended = world.organization_row(OrgState::Suspended, 2);
     for mutation in [
-        Mutation::CreateCredential(credential),
         Mutation::ReplaceCredential(tagged(revoked, 1)),
         Mutation::AddKey(tagged(
             world.key_row(2, crate::catalog::KeyState::Open, 1),

@@ -1,11 +1,10 @@
-//! Organizations, credentials, and what is left when one is destroyed.
+//! Organizations, and what is left when one is destroyed.
 
-use names::{BlobId, OrgId, PrincipalId};
+use names::{BlobId, OrgId};
 
-use super::world::{World, assert_row, commit, commit_version, tagged};
+use super::world::{HOUR, World, assert_row, commit, commit_version, tagged};
 use crate::catalog::{
-    Conflict, CredentialQuery, CredentialRow, Effect, KeyState, Mutation, OrgState,
-    OrganizationRow, RecordKind, Store,
+    Conflict, Effect, KeyState, Mutation, OrgState, OrganizationRow, RecordKind, Store,
 };
 
 pub(in crate::catalog) async fn organizations_are_made_with_their_key(store: &dyn Store) {
@@ -152,76 +151,41 @@ pub(in crate::catalog) async fn organizations_are_paged(store: &dyn Store) {
     assert_eq!(paged, ids);
 }
 
-pub(in crate::catalog) async fn access_keys_are_found_by_their_lookup(store: &dyn Store) {
-    let world = World::new(store, 431).await;
-    let mut rows: Vec<_> = (0..5).map(|_| tagged(world.credential_row(1), 1)).collect();
-    rows.sort_by_key(|row| row.row().lookup);
-    for row in &rows {
-        world.done(Mutation::CreateCredential(row.clone())).await;
-        let again = Mutation::CreateCredential(row.clone());
-        assert_eq!(world.commit(again).await, Err(Conflict::Exists));
+pub(in crate::catalog) async fn organizations_wait_out_their_grace(store: &dyn Store) {
+    let mut rows = Vec::new();
+    for (seed, delete_after_ms) in [(451, 30), (452, 10), (453, 20)] {
+        let world = World::new(store, seed).await;
+        let mut row = world.organization_row(OrgState::Deleting, 2);
+        row.delete_after_ms = Some(delete_after_ms);
+        let row = tagged(row, 1);
+        world.done(Mutation::ReplaceOrganization(row.clone())).await;
+        let found = store.organization(world.org).await.expect("read");
+        assert_row(found.as_slice(), std::slice::from_ref(&row));
+        rows.push((world, row));
     }
-    let found = store.credential(&rows[2].row().lookup).await.expect("read");
-    assert_row(found.as_slice(), &rows[2..3]);
-    assert!(store.credential(&[1; 32]).await.expect("read").is_none());
-    let page = |after: Option<usize>, max| {
-        let after = after.map(|at: usize| rows[at].row().lookup);
-        let store = &store;
-        async move {
-            let query = CredentialQuery {
-                after,
-                max,
-                ..CredentialQuery::default()
-            };
-            store.credentials(world.org, query).await.expect("a page")
-        }
+    // One that was asked to be deleted, and is to stay after all; and one that is gone.
+    let kept = World::new(store, 454).await;
+    let mut row = kept.organization_row(OrgState::Active, 2);
+    row.delete_after_ms = Some(1);
+    kept.done(Mutation::ReplaceOrganization(tagged(row, 1)))
+        .await;
+    let (gone, row) = &rows[1];
+    let mut destroyed = row.row().clone();
+    (destroyed.state, destroyed.slug, destroyed.sequence) = (OrgState::Destroyed, None, 3);
+    gone.insert(tagged(gone.record_row(RecordKind::Task), 1))
+        .await;
+    let due = async |now_ms, max| {
+        let page = store.organizations_due_for_destruction(now_ms, max).await;
+        page.expect("a page")
     };
-    assert_row(&page(None, 100).await, &rows);
-    assert_row(&page(None, 2).await, &rows[..2]);
-    assert_row(&page(Some(1), 2).await, &rows[2..4]);
-    assert_row(&page(Some(4), 2).await, &[]);
-
-    let change = |change: &dyn Fn(&mut CredentialRow)| {
-        let mut row = rows[0].row().clone();
-        change(&mut row);
-        Mutation::ReplaceCredential(tagged(row, 1))
-    };
-    let stale = change(&|row| row.revoked_ms = Some(5));
-    assert_eq!(world.commit(stale).await, Err(Conflict::Changed));
-    let revoke = change(&|row| (row.sequence, row.revoked_ms) = (2, Some(5)));
-    assert_eq!(world.commit(revoke).await, Ok(Effect::Done));
-    let revoked = store.credential(&rows[0].row().lookup).await.expect("read");
-    let revoked = revoked.expect("the key").into_checked();
-    assert_eq!((revoked.sequence, revoked.revoked_ms), (2, Some(5)));
-    let revive = change(&|row| row.sequence = 3);
-    assert_eq!(world.commit(revive).await, Err(Conflict::Changed));
-    let absent = change(&|row| (row.sequence, row.lookup) = (2, [2; 32]));
-    assert_eq!(world.commit(absent).await, Err(Conflict::Missing));
-
-    // Another organization can neither take the lookup nor the key.
-    let other = World::new(store, 432).await;
-    let steal = |sequence| {
-        let mut row = rows[1].row().clone();
-        (row.org, row.sequence) = (other.org, sequence);
-        row.principal = PrincipalId::from_bytes([1; 16]);
-        tagged(row, 1)
-    };
-    assert_eq!(
-        other.commit(Mutation::CreateCredential(steal(1))).await,
-        Err(Conflict::Exists)
-    );
-    assert_eq!(
-        other.commit(Mutation::ReplaceCredential(steal(2))).await,
-        Err(Conflict::Missing)
-    );
-    let theirs = Mutation::ReplaceCredential(rows[1].clone());
-    assert_eq!(other.commit(theirs).await, Err(Conflict::Missing));
-    let nobody = World::empty(store, 433);
-    let row = tagged(nobody.credential_row(1), 1);
-    assert_eq!(
-        nobody.commit(Mutation::CreateCredential(row)).await,
-        Err(Conflict::Missing)
-    );
+    assert_row(&due(9, 10).await, &[]);
+    assert_row(&due(10, 10).await, std::slice::from_ref(row));
+    let by_time = [1, 2, 0].map(|n: usize| rows[n].1.clone());
+    assert_row(&due(30, 10).await, &by_time);
+    assert_row(&due(30, 2).await, &by_time[..2]);
+    gone.done(Mutation::DestroyOrganization(tagged(destroyed, 1)))
+        .await;
+    assert_row(&due(30, 10).await, &by_time[1..]);
 }
 
 pub(in crate::catalog) async fn nothing_works_after_destruction(store: &dyn Store) {
@@ -247,6 +211,8 @@ pub(in crate::catalog) async fn nothing_works_after_destruction(store: &dyn Stor
     world
         .done(Mutation::CreateCredential(credential.clone()))
         .await;
+    let uses = vec![(credential.row().lookup, HOUR)];
+    world.done(Mutation::NoteUses(uses)).await;
     let blobs: Vec<BlobId> = (0..3).map(|_| world.blob()).collect();
     let bucket = world.bucket("docs").await;
     for (n, blob) in blobs[..2].iter().enumerate() {
@@ -285,6 +251,8 @@ pub(in crate::catalog) async fn nothing_works_after_destruction(store: &dyn Stor
     assert!(store.name_key(world.org).await.expect("read").is_none());
     let lookup = &credential.row().lookup;
     assert!(store.credential(lookup).await.expect("read").is_none());
+    let uses = store.credential_uses(world.org, &[*lookup]).await;
+    assert_eq!(uses.expect("uses"), []);
     assert!(
         store
             .organization_by_slug(&world.slug())

@@ -3,7 +3,7 @@
 use names::{
     BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, RootId, Slug, UploadId,
 };
-use rusqlite::{Connection, Error, Result, Row as SqlRow, params};
+use rusqlite::{Connection, Error, Result, params};
 
 use super::columns::{
     NoContent, VERSION_COLUMNS, WHOLE, audit_columns, audit_segment, blob, blob_columns,
@@ -211,58 +211,43 @@ pub(super) fn stored(conn: &Connection, org: OrgId) -> Result<Stored> {
         conn,
         "SELECT bytes, objects FROM stored WHERE org_id = ?1",
         params![org.bytes()],
-        stored_columns,
+        |row| {
+            Ok(Stored {
+                bytes: row.get(0)?,
+                objects: row.get(1)?,
+            })
+        },
     )?;
     Ok(stored.unwrap_or_default())
 }
 
 pub(super) fn recount(conn: &Connection, org: OrgId) -> Result<Recount> {
     let snapshot = conn.unchecked_transaction()?;
-    let metered = |in_buckets: bool| -> Result<Stored> {
-        let sum = |meter: Meter| -> Result<i64> {
-            let kind = match in_buckets {
-                true => UsageSubjectKind::Bucket as u8,
-                false => WHOLE,
-            };
-            let sum = one(
-                &snapshot,
-                "SELECT COALESCE(SUM(amount), 0) FROM (
-                     SELECT amount FROM usage_totals
-                     WHERE org_id = ?1 AND subject_kind = ?2 AND meter = ?3
-                     UNION ALL
-                     SELECT amount FROM usage_deltas
-                     WHERE org_id = ?1 AND subject_kind = ?2 AND meter = ?3
-                 ) AS amounts",
-                params![org.bytes(), kind, meter as u8],
-                |row| row.get(0),
-            )?;
-            Ok(sum.unwrap_or(0))
-        };
+    let sum = |subject_kind: u8, meter: Meter| -> Result<i64> {
+        let sum = one(
+            &snapshot,
+            "SELECT COALESCE(SUM(amount), 0) FROM (
+                 SELECT amount FROM usage_totals
+                 WHERE org_id = ?1 AND subject_kind = ?2 AND meter = ?3
+                 UNION ALL
+                 SELECT amount FROM usage_deltas
+                 WHERE org_id = ?1 AND subject_kind = ?2 AND meter = ?3
+             ) AS amounts",
+            params![org.bytes(), subject_kind, meter as u8],
+            |row| row.get(0),
+        )?;
+        Ok(sum.unwrap_or(0))
+    };
+    let metered = |subject_kind| -> Result<Stored> {
         Ok(Stored {
-            bytes: sum(Meter::StoredBytes)?,
-            objects: sum(Meter::Objects)?,
+            bytes: sum(subject_kind, Meter::StoredBytes)?,
+            objects: sum(subject_kind, Meter::Objects)?,
         })
     };
-    let held = one(
-        &snapshot,
-        "SELECT (SELECT COALESCE(SUM(size), 0) FROM versions WHERE org_id = ?1)
-              + (SELECT COALESCE(SUM(size), 0) FROM upload_parts WHERE org_id = ?1),
-                (SELECT COUNT(*) FROM versions WHERE org_id = ?1)",
-        params![org.bytes()],
-        stored_columns,
-    )?;
     Ok(Recount {
         stored: stored(&snapshot, org)?,
-        metered: metered(false)?,
-        in_buckets: metered(true)?,
-        held: held.unwrap_or_default(),
-    })
-}
-
-fn stored_columns(row: &SqlRow<'_>) -> Result<Stored> {
-    Ok(Stored {
-        bytes: row.get(0)?,
-        objects: row.get(1)?,
+        metered: metered(WHOLE)?,
+        in_buckets: metered(UsageSubjectKind::Bucket as u8)?,
     })
 }
 
@@ -574,9 +559,10 @@ pub(super) fn credentials(
             params![org, after, max, kind],
             unverified,
         ),
+        // A principal has few; the sum keeps the index of kinds, of which there are many, out of it.
         (Some(principal), Some(kind)) => all(
             conn,
-            page!(" AND principal_id = ?4 AND kind = ?5"),
+            page!(" AND principal_id = ?4 AND kind + 0 = ?5"),
             params![org, after, max, principal, kind],
             unverified,
         ),

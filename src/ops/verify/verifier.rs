@@ -13,7 +13,7 @@ use super::rows::{Authorities, Inspected, Verdict, blob_fits};
 use crate::authz::Operator;
 use crate::catalog::{
     BlobRow, CredentialRow, JobCatalog, Jobs, OrgKeyRow, OrgState, OrganizationRow,
-    PlatformCatalog, Row, Slice,
+    PlatformCatalog, Recount, Row, Slice,
 };
 use crate::config;
 use crate::keyring::{Keyring, KeyringError, OrgKeys};
@@ -146,8 +146,28 @@ impl Verifier {
                     Keys::Own
                 };
                 self.walk_rows(walk, org, keys).await?;
+                self.recount(walk, org).await?;
             }
         }
+    }
+
+    /// Compares what limits are judged by with what was metered. Both are changed in the
+    /// transaction that stores, and read in one snapshot.
+    async fn recount(&self, walk: &mut Walk, org: OrgId) -> Result<(), OpsError> {
+        let Recount {
+            stored,
+            metered,
+            in_buckets,
+        } = self.jobs.open(org, "verify").recount().await?;
+        if stored != metered || stored != in_buckets {
+            walk.findings.push(Finding::Miscounted {
+                organization: org.to_string(),
+                reason: format!(
+                    "{stored} for its limits, {metered} metered, {in_buckets} metered by bucket"
+                ),
+            });
+        }
+        Ok(())
     }
 
     async fn walk_rows(&self, walk: &mut Walk, org: OrgId, keys: Keys) -> Result<(), OpsError> {
