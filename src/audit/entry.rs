@@ -232,12 +232,6 @@ impl Entry {
 
     /// How many bytes it takes in a segment at most; in memory it is about twice as many.
     pub(super) fn weight(&self) -> usize {
-        let reason = match &self.outcome {
-            Outcome::Allowed { .. } | Outcome::Intended => 0,
-            Outcome::Refused { reason }
-            | Outcome::Damaged { reason }
-            | Outcome::Stated { reason } => reason.len(),
-        };
         FIXED_BYTES
             + self.request_id.len()
             + self.actor.len()
@@ -246,7 +240,29 @@ impl Entry {
             + self.parent.as_deref().map_or(0, str::len)
             + self.rule.as_deref().map_or(0, str::len)
             + self.operation.as_deref().map_or(0, str::len)
-            + reason
+            + self.outcome.reason().map_or(0, str::len)
+    }
+}
+
+impl Outcome {
+    /// The HTTP status of what was let.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Allowed { status } => Some(*status),
+            Self::Refused { .. } | Self::Damaged { .. } | Self::Stated { .. } | Self::Intended => {
+                None
+            }
+        }
+    }
+
+    /// The rule that refused, what was found, what is stated.
+    pub(super) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Allowed { .. } | Self::Intended => None,
+            Self::Refused { reason } | Self::Damaged { reason } | Self::Stated { reason } => {
+                Some(reason)
+            }
+        }
     }
 }
 
@@ -275,13 +291,6 @@ impl Logged<'_> {
     /// A field that says nothing (an empty text, no bytes, a count of one) is left out.
     pub fn json(&self) -> String {
         let entry = self.entry;
-        let (decision, status, reason) = match &entry.outcome {
-            Outcome::Allowed { status } => ("allowed", Some(*status), None),
-            Outcome::Refused { reason } => ("refused", None, Some(reason.as_str())),
-            Outcome::Damaged { reason } => ("damaged", None, Some(reason.as_str())),
-            Outcome::Stated { reason } => ("stated", None, Some(reason.as_str())),
-            Outcome::Intended => ("intended", None, None),
-        };
         let several = entry.count > 1;
         let line = Line {
             time: rfc3339(entry.at_ms),
@@ -300,10 +309,10 @@ impl Logged<'_> {
             action: &entry.action,
             operation: entry.operation.as_deref(),
             resource: said(&entry.resource),
-            decision,
-            status,
+            decision: entry.outcome.decided().as_str(),
+            status: entry.outcome.status(),
             rule: entry.rule.as_deref(),
-            reason,
+            reason: entry.outcome.reason(),
             bytes_in: moved(entry.bytes_in),
             bytes_out: moved(entry.bytes_out),
             count: several.then_some(entry.count),
@@ -363,11 +372,11 @@ struct Line<'a> {
     of_org: Option<String>,
 }
 
-fn said(text: &str) -> Option<&str> {
+pub(super) fn said(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-fn moved(bytes: u64) -> Option<u64> {
+pub(super) fn moved(bytes: u64) -> Option<u64> {
     (bytes > 0).then_some(bytes)
 }
 

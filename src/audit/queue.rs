@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::entry::{Entry, Outcome};
 use super::log::AuditError;
 use super::refusals::Refusals;
+use crate::catalog::SEGMENT_SPAN_MS_MAX;
 
 /// What waits to be written into one log.
 #[derive(Default)]
@@ -100,12 +101,16 @@ impl Queue {
         }
         let mut weight = 0;
         let mut count = 0;
+        let (mut first_ms, mut last_ms) = (u64::MAX, 0);
         for entry in self.entries.iter().take(SEGMENT_ENTRIES_MAX) {
-            weight += entry.weight();
-            if count > 0 && weight > SEGMENT_BYTES_MAX {
-                weight -= entry.weight();
+            first_ms = entry.at_ms.min(first_ms);
+            last_ms = entry.until_ms.max(last_ms);
+            let is_over = weight + entry.weight() > SEGMENT_BYTES_MAX
+                || last_ms - first_ms > SEGMENT_SPAN_MS_MAX;
+            if count > 0 && is_over {
                 break;
             }
+            weight += entry.weight();
             count += 1;
         }
         let mut entries = merge_damage(self.entries.drain(..count).collect());

@@ -1,4 +1,6 @@
+mod activity;
 mod failing;
+mod ocsf;
 mod parts;
 mod tampering;
 

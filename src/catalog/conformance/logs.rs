@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::world::{HOUR, World, commit_version, tagged};
 use crate::catalog::{
-    Authenticated, Change, ChangedRow, Conflict, Effect, Meter, Mutation, OrgState, RecordKind,
-    RowTag, SEGMENT_SPAN_MS_MAX, Store, TaggedRow, UsageDelta, UsageSubject,
+    AuditSegmentRow, Authenticated, Change, ChangedRow, Conflict, Effect, Meter, Mutation,
+    OrgState, RecordKind, RowTag, SEGMENT_SPAN_MS_MAX, Store, TaggedRow, UsageDelta, UsageSubject,
 };
 
 pub(in crate::catalog) async fn segments_are_appended_in_order(store: &dyn Store) {
@@ -34,6 +34,62 @@ pub(in crate::catalog) async fn segments_are_appended_in_order(store: &dyn Store
     let foreign = World::new(store, 602).await;
     assert_eq!(foreign.commit(append(one, 4)).await, Err(Conflict::Missing));
     assert_eq!(store.audit_chains(foreign.org).await.expect("chains"), []);
+}
+
+pub(in crate::catalog) async fn segments_of_a_time_are_read_both_ways(store: &dyn Store) {
+    let world = World::new(store, 603).await;
+    let foreign = World::new(store, 604).await;
+    let nodes = [world.node(), world.node(), world.node()];
+    let mut segments = Vec::new();
+    for number in 0..12 {
+        for (at, node) in nodes.into_iter().enumerate() {
+            let last_ms = HOUR + 10 * (number / 2) + 3 * at as u64;
+            let segment = AuditSegmentRow {
+                first_ms: last_ms - number % 4,
+                last_ms,
+                ..world.segment(node, number)
+            };
+            segments.push(segment.clone());
+            world.done(Mutation::AppendAudit(segment)).await;
+            let theirs = foreign.segment(node, number);
+            foreign.done(Mutation::AppendAudit(theirs)).await;
+        }
+    }
+    segments.sort_by_key(|row| (row.last_ms, *row.node.bytes(), row.number));
+    for (from, until) in [
+        (0, i64::MAX.unsigned_abs()),
+        (HOUR + 13, HOUR + 26),
+        (HOUR + 14, HOUR + 14),
+        (HOUR + 25, HOUR + 26),
+        (HOUR + 1_000, HOUR + 2_000),
+    ] {
+        let mut expected: Vec<_> = segments
+            .iter()
+            .filter(|row| row.last_ms >= from && row.first_ms < until)
+            .cloned()
+            .collect();
+        for backwards in [false, true] {
+            for max in [1, 4, 100] {
+                let mut read = Vec::new();
+                loop {
+                    let last: Option<&AuditSegmentRow> = read.last();
+                    let at = last.map(|row| (row.node, row.number));
+                    let page = match backwards {
+                        false => store.audit_segments_between(world.org, from, until, at, max),
+                        true => store.audit_segments_backwards(world.org, from, until, at, max),
+                    };
+                    let page = page.await.expect("a page");
+                    assert!(page.len() <= max as usize);
+                    if page.is_empty() {
+                        break;
+                    }
+                    read.extend(page);
+                }
+                assert_eq!(read, expected, "{from} {until} {backwards} {max}");
+            }
+            expected.reverse();
+        }
+    }
 }
 
 pub(in crate::catalog) async fn segments_are_found_by_their_time(store: &dyn Store) {

@@ -74,6 +74,7 @@ pub(super) async fn conforms(store: &dyn Store) {
     keys::a_rewrap_changes_nothing_else(store).await;
 
     logs::segments_are_appended_in_order(store).await;
+    logs::segments_of_a_time_are_read_both_ways(store).await;
     logs::segments_are_found_by_their_time(store).await;
     logs::usage_adds_up_before_and_after_it_is_folded(store).await;
     logs::changes_are_chained(store).await;

@@ -204,6 +204,21 @@ impl OrgCatalog {
             .await
     }
 
+    /// The same, from the last segment to the first.
+    pub async fn audit_segments_backwards(
+        &self,
+        from_ms: u64,
+        until_ms: u64,
+        before: Option<(NodeId, u64)>,
+        max: u32,
+    ) -> Page<AuditSegmentRow> {
+        self.store
+            .audit_segments_backwards(self.org, from_ms, until_ms, before, max)
+            .await
+    }
+
+    /// The chains of the activity log.
+
     /// The chains of the activity log.
     pub async fn audit_chains(&self) -> Result<Vec<(NodeId, u64)>, CatalogError> {
         self.store.audit_chains(self.org).await

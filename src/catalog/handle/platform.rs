@@ -231,6 +231,22 @@ impl PlatformCatalog {
             .await
     }
 
+    /// The same, from the last segment to the first.
+    pub async fn audit_segments_backwards(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        before: Option<(NodeId, u64)>,
+        max: u32,
+    ) -> Page<AuditSegmentRow> {
+        self.store
+            .audit_segments_backwards(org, from_ms, until_ms, before, max)
+            .await
+    }
+
+    /// The chains of a log.
+
     /// The chains of a log.
     pub async fn audit_chains(&self, org: OrgId) -> Result<Vec<(NodeId, u64)>, CatalogError> {
         self.store.audit_chains(org).await
