@@ -1,5 +1,8 @@
 use std::net::IpAddr;
 
+use super::actor::Actor;
+use crate::authz::Rule;
+
 /// One thing that somebody did, or was refused, in an organization.
 ///
 /// It names things and never quotes what they hold: no body, no secret, no signature. Its texts are
@@ -10,14 +13,18 @@ pub struct Event {
     pub at_ms: u64,
     /// The request's identifier, as its answer shows it.
     pub request_id: String,
-    /// Who: the access key's public half, or `operator`.
-    pub actor: String,
+    /// Who.
+    pub actor: Actor,
     /// From where.
     pub source: Option<IpAddr>,
     /// What: the action's name in policies.
     pub action: &'static str,
+    /// What it is called in the protocol that it was asked for in.
+    pub operation: Option<&'static str>,
     /// To what, as the caller named it.
     pub resource: String,
+    /// The rule that allowed it, if it came so far. The rule that refused stands in the decision.
+    pub rule: Option<Rule>,
     /// What became of it.
     pub decision: Decision,
     /// Plaintext bytes that moved, in and out.
@@ -27,6 +34,9 @@ pub struct Event {
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
+    /// It is about to be tried. Written before it can take effect; what became of it follows,
+    /// unless the process ended between.
+    Intended,
     /// It was let and done; the status that was answered.
     Allowed {
         /// HTTP status.

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use names::NodeId;
+use names::{NodeId, PrincipalId};
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
@@ -12,6 +12,7 @@ use super::counters::Counters;
 use super::entry::Entry;
 use super::event::{Decision, Event, PlatformEvent};
 use super::queue::CROWDED;
+use super::refusals::Refusals;
 use super::verify::ChainHead;
 use super::writer::{Writer, lock, outcome};
 use crate::authz::{AppendActivity, Permit};
@@ -75,13 +76,14 @@ impl Audit {
         }))
     }
 
-    /// Records what must not be lost: refusals, damage, changes of policy. Durable when it
-    /// returns; concurrent ones share a segment. If it fails the event may still be written later.
+    /// Records what must not be lost: refusals, damage, what is intended to change a policy or to
+    /// show a secret. Durable when it returns; concurrent ones share a segment. If it fails the
+    /// event may still be written later.
     ///
     /// # Errors
     ///
-    /// `SlowDown` for a refusal over the rate of its principal, `Unavailable` if the log cannot be
-    /// written now.
+    /// `SlowDown` for a refusal over the rate of its principal and for what such a principal
+    /// intends in that second, `Unavailable` if the log cannot be written now.
     pub async fn record(
         &self,
         permit: Permit<AppendActivity>,
@@ -89,12 +91,16 @@ impl Audit {
     ) -> Result<(), AuditError> {
         let principal = permit.principal();
         let chain = self.chain(permit);
-        let refused = matches!(event.decision, Decision::Refused { .. });
+        let admit = match event.decision {
+            Decision::Refused { .. } => Some(Refusals::admit as Admit),
+            Decision::Intended => Some(Refusals::admit_intent as Admit),
+            Decision::Allowed { .. } | Decision::Damaged { .. } => None,
+        };
         let mut entry = Entry::of(event);
-        if refused {
+        if let Some(admit) = admit {
             let second = self.0.clock.monotonic().as_secs();
             let max = self.0.refusals_per_second_max;
-            let admitted = chain.queue().refusals.admit(principal, entry, second, max);
+            let admitted = admit(&mut chain.queue().refusals, principal, entry, second, max);
             let Some(admitted) = admitted else {
                 self.0.counters.limited.inc();
                 self.0.list(&chain);
@@ -105,13 +111,20 @@ impl Audit {
         self.record_in(&chain, entry).await
     }
 
-    /// Records what may wait for others: durable within `batch_delay_max` while [`run`](Self::run)
-    /// runs.
+    /// Records what was done and may wait for others: durable within `batch_delay_max` while
+    /// [`run`](Self::run) runs.
+    ///
+    /// A call that [`check`](Self::check) let begin may end when the log cannot be written any
+    /// more. What it did cannot be undone, so it is answered with an error and its event is kept
+    /// all the same: it is written when the log can be again. It is lost only if the process ends
+    /// before that. Only an intent that is durable before every write would close that gap, which
+    /// costs each a commit of its own; changes of policy and reveals of secrets have one.
     ///
     /// # Errors
     ///
-    /// `Unavailable` from the first write of the organization's log that fails until one succeeds,
-    /// when too much waits to be written, and once the node has stopped.
+    /// `Unavailable` from the first write of the organization's log that fails until one succeeds.
+    /// The event is dropped, too, when far more waits to be written than `check` lets begin, and
+    /// once the node has stopped.
     pub fn note(&self, permit: Permit<AppendActivity>, event: Event) -> Result<(), AuditError> {
         if self.0.stopped.load(Ordering::Acquire) {
             return Err(stopped());
@@ -130,12 +143,13 @@ impl Audit {
         Ok(())
     }
 
-    /// Whether [`note`](Self::note) would take an event now: asked before something is done that
+    /// Whether the log can be written, as far as is known now: asked before something is done that
     /// cannot be undone.
     ///
     /// # Errors
     ///
-    /// As for [`note`](Self::note).
+    /// `Unavailable` from the first write of the organization's log that fails until one succeeds,
+    /// when too much waits to be written, and once the node has stopped.
     pub fn check(&self, permit: Permit<AppendActivity>) -> Result<(), AuditError> {
         if self.0.stopped.load(Ordering::Acquire) {
             return Err(stopped());
@@ -317,6 +331,9 @@ impl Audit {
         }
     }
 }
+
+/// Whether an entry has a line of its own, or is counted.
+type Admit = fn(&mut Refusals, PrincipalId, Entry, u64, u32) -> Option<Entry>;
 
 fn stopped() -> AuditError {
     AuditError::Unavailable("the node has stopped".to_owned())

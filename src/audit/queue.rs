@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::entry::{Entry, Outcome};
 use super::log::AuditError;
 use super::refusals::Refusals;
+use crate::catalog::SEGMENT_SPAN_MS_MAX;
 
 /// What waits to be written into one log.
 #[derive(Default)]
@@ -44,17 +45,28 @@ pub(super) struct Batch {
 }
 
 impl Queue {
-    /// Queues an entry that nobody waits for.
+    /// Queues an entry that nobody waits for. It tells of what has been done already, so it is
+    /// kept even if the log cannot be written now: `check` refused new calls long before the room
+    /// for it ends.
     pub(super) fn note(&mut self, entry: Entry) -> Result<(), AuditError> {
-        self.check()?;
-        self.push(entry)
+        let weight = entry.weight();
+        if !self.has_room(HEADROOM, 1, weight) {
+            return Err(AuditError::Unavailable(CROWDED.to_owned()));
+        }
+        self.queued += 1;
+        self.weight += weight;
+        self.entries.push_back(entry);
+        match &self.failed {
+            Some(failed) => Err(AuditError::Unavailable(failed.clone())),
+            None => Ok(()),
+        }
     }
 
-    /// Whether an entry that nobody waits for would be queued.
+    /// Whether something may be done now that has to be noted afterwards.
     pub(super) fn check(&self) -> Result<(), AuditError> {
         match &self.failed {
             Some(failed) => Err(AuditError::Unavailable(failed.clone())),
-            None if !self.has_room(1, 0) => Err(AuditError::Unavailable(CROWDED.to_owned())),
+            None if !self.has_room(1, 1, 0) => Err(AuditError::Unavailable(CROWDED.to_owned())),
             None => Ok(()),
         }
     }
@@ -62,7 +74,7 @@ impl Queue {
     /// Queues entries and who waits for them; gives all of them back when they do not fit.
     pub(super) fn record(&mut self, entries: Vec<Entry>, done: Done) -> Result<(), Vec<Entry>> {
         let weight: usize = entries.iter().map(Entry::weight).sum();
-        if !self.has_room(entries.len(), weight) {
+        if !self.has_room(1, entries.len(), weight) {
             return Err(entries);
         }
         self.queued += entries.len() as u64;
@@ -89,12 +101,16 @@ impl Queue {
         }
         let mut weight = 0;
         let mut count = 0;
+        let (mut first_ms, mut last_ms) = (u64::MAX, 0);
         for entry in self.entries.iter().take(SEGMENT_ENTRIES_MAX) {
-            weight += entry.weight();
-            if count > 0 && weight > SEGMENT_BYTES_MAX {
-                weight -= entry.weight();
+            first_ms = entry.at_ms.min(first_ms);
+            last_ms = entry.until_ms.max(last_ms);
+            let is_over = weight + entry.weight() > SEGMENT_BYTES_MAX
+                || last_ms - first_ms > SEGMENT_SPAN_MS_MAX;
+            if count > 0 && is_over {
                 break;
             }
+            weight += entry.weight();
             count += 1;
         }
         let mut entries = merge_damage(self.entries.drain(..count).collect());
@@ -150,19 +166,10 @@ impl Queue {
         self.entries.len()
     }
 
-    fn push(&mut self, entry: Entry) -> Result<(), AuditError> {
-        let weight = entry.weight();
-        if !self.has_room(1, weight) {
-            return Err(AuditError::Unavailable(CROWDED.to_owned()));
-        }
-        self.queued += 1;
-        self.weight += weight;
-        self.entries.push_back(entry);
-        Ok(())
-    }
-
-    fn has_room(&self, entries: usize, weight: usize) -> bool {
-        self.entries.len() + entries <= QUEUE_ENTRIES_MAX && self.weight + weight <= QUEUE_BYTES_MAX
+    /// Whether that much more fits into `times` what may wait.
+    fn has_room(&self, times: usize, entries: usize, weight: usize) -> bool {
+        self.entries.len() + entries <= times * QUEUE_ENTRIES_MAX
+            && self.weight + weight <= times * QUEUE_BYTES_MAX
     }
 }
 
@@ -193,10 +200,14 @@ fn merge_damage(entries: Vec<Entry>) -> Vec<Entry> {
 pub(super) const SEGMENT_ENTRIES_MAX: usize = 2_000;
 const SEGMENT_BYTES_MAX: usize = 256 << 10;
 
-/// How much may wait in one log. More than one segment while the one before is written, and a
-/// bound on what a log that cannot be written costs.
+/// How much may wait in one log before calls are refused. More than one segment while the one
+/// before is written, and a bound on what a log that cannot be written costs.
 pub(super) const QUEUE_ENTRIES_MAX: usize = 20_000;
 const QUEUE_BYTES_MAX: usize = 4 << 20;
+
+/// How many times that much may wait when calls that were under way have ended, too: as many of
+/// one organization's calls as may wait are never under way at once.
+pub(super) const HEADROOM: usize = 2;
 
 /// With how many others an entry of damage is compared: what repeats does so at once.
 const DAMAGES_COMPARED_MAX: usize = 64;

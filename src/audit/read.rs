@@ -1,20 +1,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use names::{NodeId, OrgId};
+use names::NodeId;
 
 use super::entry::Logged;
+use super::source::Source;
 use super::verify::{ChainReport, Head, Report, Verifier};
 use crate::authz::{Operator, Permit, ReadActivity};
-use crate::catalog::{AuditSegmentRow, Catalog, CatalogError, OrgCatalog, PlatformCatalog};
-use crate::keyring::{Keyring, KeyringError, OrgKeys};
+use crate::catalog::{Catalog, CatalogError, PlatformCatalog};
+use crate::keyring::{Keyring, KeyringError};
 
 /// Reads an activity log, which is verifying it: there is no way to see an event that skips the
 /// check of the chain that it stands in.
-pub struct AuditReader {
-    source: Source,
-    keyring: Arc<Keyring>,
-}
+pub struct AuditReader(Source);
 
 /// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -27,26 +25,15 @@ pub enum ReadError {
     Catalog(#[from] CatalogError),
 }
 
-enum Source {
-    Organization(OrgCatalog, Permit<ReadActivity>),
-    Platform(PlatformCatalog),
-}
-
 impl AuditReader {
     /// Reads the log of the organization that `permit` is for.
     pub fn new(catalog: &Catalog, keyring: Arc<Keyring>, permit: Permit<ReadActivity>) -> Self {
-        Self {
-            source: Source::Organization(catalog.open(&permit), permit),
-            keyring,
-        }
+        Self(Source::organization(catalog, keyring, permit))
     }
 
     /// Reads the platform's log.
-    pub fn platform(_: &Operator, catalog: PlatformCatalog, keyring: Arc<Keyring>) -> Self {
-        Self {
-            source: Source::Platform(catalog),
-            keyring,
-        }
+    pub fn platform(operator: &Operator, catalog: PlatformCatalog, keyring: Arc<Keyring>) -> Self {
+        Self(Source::platform(operator, catalog, keyring))
     }
 
     /// Verifies every chain of the log against itself and against `anchors`, the heads that a
@@ -63,14 +50,14 @@ impl AuditReader {
         mut each: impl FnMut(Logged<'_>),
     ) -> Result<Report, ReadError> {
         let mut nodes: BTreeSet<NodeId> = anchors.keys().copied().collect();
-        nodes.extend(self.nodes().await?);
+        nodes.extend(self.0.nodes().await?);
         let mut chains = Vec::with_capacity(nodes.len());
         for node in nodes {
             let anchor = anchors.get(&node).copied();
             chains.push(self.walk_chain(node, anchor, &mut each).await?);
         }
         Ok(Report {
-            org: self.org(),
+            org: self.0.org(),
             chains,
         })
     }
@@ -81,18 +68,13 @@ impl AuditReader {
         anchor: Option<Head>,
         each: &mut impl FnMut(Logged<'_>),
     ) -> Result<ChainReport, ReadError> {
-        let org = self.org();
+        let org = self.0.org();
         let mut verifier = Verifier::new(node, anchor);
-        let mut keys = self.keys().await?;
+        let mut keys = self.0.keys().await?;
         let mut from = 0;
         loop {
-            let page = self.segments(node, from).await?;
-            let newest = page.iter().map(|row| row.key_version).max();
-            if newest.is_some_and(|version| version > keys.newest_version()) {
-                // The organization's key was rotated while the log was read.
-                self.keyring.forget(org);
-                keys = self.keys().await?;
-            }
+            let page = self.0.segments(node, from, PAGE).await?;
+            keys = self.0.keys_for(keys, &page).await?;
             for row in &page {
                 for entry in &verifier.take(&keys, row) {
                     each(Logged {
@@ -109,42 +91,6 @@ impl AuditReader {
                 Some(next) if next > from => from = next,
                 _ => return Ok(verifier.finish()),
             }
-        }
-    }
-
-    async fn keys(&self) -> Result<Arc<OrgKeys>, KeyringError> {
-        match &self.source {
-            Source::Organization(_, permit) => self.keyring.open(permit).await,
-            Source::Platform(_) => self.keyring.open_platform().await,
-        }
-    }
-
-    async fn nodes(&self) -> Result<Vec<NodeId>, CatalogError> {
-        let chains = match &self.source {
-            Source::Organization(catalog, _) => catalog.audit_chains().await?,
-            Source::Platform(catalog) => catalog.audit_chains(OrgId::PLATFORM).await?,
-        };
-        Ok(chains.into_iter().map(|(node, _)| node).collect())
-    }
-
-    async fn segments(
-        &self,
-        node: NodeId,
-        from: u64,
-    ) -> Result<Vec<AuditSegmentRow>, CatalogError> {
-        match &self.source {
-            Source::Organization(catalog, _) => catalog.audit_segments(node, from, PAGE).await,
-            Source::Platform(catalog) => {
-                let org = OrgId::PLATFORM;
-                catalog.audit_segments(org, node, from, PAGE).await
-            }
-        }
-    }
-
-    fn org(&self) -> OrgId {
-        match &self.source {
-            Source::Organization(catalog, _) => catalog.org(),
-            Source::Platform(_) => OrgId::PLATFORM,
         }
     }
 }

@@ -49,16 +49,27 @@ impl Refusals {
             window.recorded += 1;
             return Some(entry);
         }
-        match &mut window.more {
-            Some(more) => more.entry.absorb(&entry),
-            None => {
-                window.more = Some(More {
-                    began: second,
-                    entry,
-                });
-            }
-        }
+        window.count(entry);
         None
+    }
+
+    /// Gives `entry`, an intent, back to be recorded, or counts it as one more refusal when its
+    /// principal was refused too often in this second: what is intended and then refused is
+    /// recorded twice, and is not to get around the limit.
+    pub(super) fn admit_intent(
+        &mut self,
+        principal: PrincipalId,
+        entry: Entry,
+        second: u64,
+        per_second_max: u32,
+    ) -> Option<Entry> {
+        match self.0.get_mut(&principal) {
+            Some(window) if window.second == second && window.recorded >= per_second_max => {
+                window.count(entry);
+                None
+            }
+            _ => Some(entry),
+        }
     }
 
     /// Takes the counts that began before this second, one entry for each principal, and forgets
@@ -83,6 +94,20 @@ impl Refusals {
     }
 }
 
+impl Window {
+    fn count(&mut self, entry: Entry) {
+        match &mut self.more {
+            Some(more) => more.entry.absorb(&entry),
+            None => {
+                self.more = Some(More {
+                    began: self.second,
+                    entry,
+                });
+            }
+        }
+    }
+}
+
 impl More {
     fn summary(self) -> Entry {
         let reason = format!(
@@ -90,7 +115,7 @@ impl More {
             self.entry.count
         );
         Entry {
-            action: "*".to_owned(),
+            action: "*".into(),
             resource: "*".to_owned(),
             outcome: Outcome::Refused { reason },
             ..self.entry

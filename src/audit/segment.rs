@@ -95,6 +95,15 @@ impl Segment {
         let last = self.entries.iter().map(|entry| entry.until_ms).max();
         (first.unwrap_or(0), last.unwrap_or(0))
     }
+
+    /// Checks that its row, by which it is found, gives the times that it holds.
+    pub(super) fn check_span(&self, row: &AuditSegmentRow) -> Result<(), String> {
+        if self.span() == (row.first_ms, row.last_ms) {
+            Ok(())
+        } else {
+            Err("its row gives other times than it holds".to_owned())
+        }
+    }
 }
 
 impl Plaintext {
@@ -134,6 +143,13 @@ pub(super) fn open(
     .map_err(|error| error.to_string())?;
     let segment = Segment::decode(&bytes).map_err(|error| error.to_string())?;
     Ok((segment, hash(&bytes)))
+}
+
+/// Opens the segment that `row` holds in its own place, if its row gives the times that it holds.
+pub(super) fn open_row(keys: &OrgKeys, row: &AuditSegmentRow) -> Result<(Segment, Hash), String> {
+    let (segment, hash) = open(keys, row.node, row.number, row)?;
+    segment.check_span(row)?;
+    Ok((segment, hash))
 }
 
 /// Hands over the place of a segment's record.

@@ -1,4 +1,6 @@
+mod activity;
 mod failing;
+mod ocsf;
 mod parts;
 mod tampering;
 
@@ -10,19 +12,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use names::{AccessKeyId, NodeId, OrgId, PrincipalId};
+use names::{AccessKeyId, AccountId, NodeId, OrgId, PrincipalId};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
 use super::chain::{Chain, Door};
 use super::gather::{self, Gather};
-use super::queue::QUEUE_ENTRIES_MAX;
+use super::queue::{HEADROOM, QUEUE_ENTRIES_MAX};
 use super::segment::Segment;
 use super::writer::lock;
 use super::*;
 use crate::authz::{
-    AppendActivity, Caller, CredentialKind, Narrowing, Operator, Permit, read_activity_as_operator,
-    record_activity,
+    AppendActivity, Caller, CredentialKind, Narrowing, Operator, Permit, Rights, Role, Rule,
+    Subject, read_activity_as_operator, record_activity,
 };
 use crate::catalog::{
     Catalog, Jobs, Mutation, OrgState, OrganizationRow, PlatformCatalog, SqliteStore, Store, doors,
@@ -213,12 +215,25 @@ fn event(resource: &str, decision: Decision) -> Event {
     Event {
         at_ms: NOW_MS,
         request_id: "request".to_owned(),
-        actor: "BHAK".to_owned(),
+        actor: actor(),
         source: Some(IpAddr::from([192, 0, 2, 1])),
         action: "s3:GetObject",
+        operation: Some("HeadObject"),
         resource: resource.to_owned(),
+        rule: Some(Rule::Role(Role::Viewer)),
         decision,
         bytes: (1, 2),
+    }
+}
+
+fn actor() -> Actor {
+    Actor {
+        name: "BHAK".to_owned(),
+        kind: ActorKind::Member { role: Role::Viewer },
+        principal: Some(PrincipalId::from_bytes([3; 16])),
+        credential: Some(ShownCredential::StsSession),
+        account: Some(AccountId::from_bytes([4; 16])),
+        parent: Some(AccessKeyId::parse("BHPARENT").unwrap()),
     }
 }
 
@@ -273,13 +288,20 @@ async fn what_was_recorded_is_read_and_nothing_of_another_organization() {
             request_id: "request".to_owned(),
             actor: "BHAK".to_owned(),
             source: Some(IpAddr::from([192, 0, 2, 1])),
-            action: "s3:GetObject".to_owned(),
+            action: "s3:GetObject".into(),
             resource: "docs/a".to_owned(),
             outcome: Outcome::Refused {
                 reason: "read-only".to_owned()
             },
             bytes_in: 1,
             bytes_out: 2,
+            principal: Some(PrincipalId::from_bytes([3; 16])),
+            kind: Some(ActorKind::Member { role: Role::Viewer }),
+            credential: Some(ShownCredential::StsSession),
+            account: Some(AccountId::from_bytes([4; 16])),
+            parent: Some("BHPARENT".to_owned()),
+            rule: Some("role:viewer".into()),
+            operation: Some("HeadObject".into()),
         }
     );
 }
@@ -441,6 +463,111 @@ async fn refusals_over_the_rate_are_counted_and_the_count_is_recorded() {
     }
     world.flush().await;
     assert_eq!(total(&world.sound(ONE).await), 15 + 7);
+}
+
+#[tokio::test]
+async fn what_is_intended_is_durable_and_does_not_get_around_the_rate_of_refusals() {
+    let world = World::new().await;
+    let intended = |n: u32| event(&n.to_string(), Decision::Intended);
+    // Nothing limits those who are not refused.
+    for n in 0..8 {
+        world
+            .audit
+            .record(permit(ONE, 1), intended(n))
+            .await
+            .unwrap();
+    }
+    let entries = world.sound(ONE).await;
+    assert_eq!(entries.len(), 8);
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry.outcome == Outcome::Intended)
+    );
+
+    for n in 0..3 {
+        world
+            .audit
+            .record(permit(ONE, 1), refused(&n.to_string()))
+            .await
+            .unwrap();
+    }
+    for n in 0..5 {
+        let told = world.audit.record(permit(ONE, 1), intended(n)).await;
+        assert_eq!(told, Err(AuditError::SlowDown));
+    }
+    world
+        .audit
+        .record(permit(ONE, 2), intended(0))
+        .await
+        .unwrap();
+    assert_eq!(world.sound(ONE).await.len(), 8 + 3 + 1);
+    world.hand.advance(Duration::from_secs(1));
+    world
+        .audit
+        .record(permit(ONE, 1), intended(9))
+        .await
+        .unwrap();
+    let entries = world.sound(ONE).await;
+    let counted: Vec<_> = entries.iter().filter(|entry| entry.count > 1).collect();
+    assert_eq!(counted.len(), 1, "{entries:?}");
+    assert_eq!(counted[0].count, 5);
+}
+
+#[tokio::test]
+async fn a_sign_in_is_in_the_sessions_organization_and_a_refused_one_nowhere_but_in_the_platforms()
+{
+    let world = World::new().await;
+    let account = AccountId::from_bytes([4; 16]);
+    let caller = Caller::authenticated(
+        ONE,
+        PrincipalId::from_bytes([3; 16]),
+        AccessKeyId::parse("BHSESSION").unwrap(),
+        CredentialKind::Session(account),
+        Arc::new(Narrowing::NONE),
+    );
+    let rights = Rights {
+        subject: Subject::Member {
+            account,
+            role: Role::Admin,
+        },
+        grants: vec![],
+    };
+    let source = IpAddr::from([192, 0, 2, 1]);
+    let sign_in = SignIn {
+        at_ms: NOW_MS,
+        request_id: "request".to_owned(),
+        source,
+        method: SignInMethod::Password,
+    };
+    world
+        .audit
+        .signed_in(&caller, &rights, sign_in)
+        .await
+        .unwrap();
+    // Durable before anything else runs.
+    let [entry] = &world.sound(ONE).await[..] else {
+        panic!("one entry");
+    };
+    assert_eq!(entry.action, "bulkhead:SignIn");
+    assert_eq!(entry.operation.as_deref(), Some("SignInWithPassword"));
+    assert_eq!(entry.resource, "session/BHSESSION");
+    assert_eq!(entry.account, Some(account));
+    assert_eq!(entry.credential, Some(ShownCredential::Session));
+    assert_eq!(entry.kind, Some(ActorKind::Member { role: Role::Admin }));
+    assert_eq!(entry.source, Some(source));
+
+    for _ in 0..50 {
+        world.audit.sign_in_refused(NOW_MS, source);
+    }
+    world.flush().await;
+    assert_eq!(world.sound(ONE).await.len(), 1);
+    let [entry] = &world.sound(OrgId::PLATFORM).await[..] else {
+        panic!("gathered");
+    };
+    assert_eq!((entry.count, entry.source), (50, Some(source)));
+    assert!(matches!(entry.outcome, Outcome::Refused { .. }));
+    assert!(entry.account.is_none() && entry.resource.is_empty());
 }
 
 #[tokio::test]

@@ -81,6 +81,7 @@ pub struct Caller {
     credential: AccessKeyId,
     kind: CredentialKind,
     narrowing: Arc<Narrowing>,
+    parent: Option<AccessKeyId>,
 }
 
 impl Caller {
@@ -98,6 +99,16 @@ impl Caller {
             credential,
             kind,
             narrowing,
+            parent: None,
+        }
+    }
+
+    /// States that another credential of the same principal made the one that was shown.
+    #[must_use]
+    pub fn made_by(self, parent: AccessKeyId) -> Self {
+        Self {
+            parent: Some(parent),
+            ..self
         }
     }
 
@@ -114,6 +125,11 @@ impl Caller {
     /// The credential, by its public name.
     pub fn credential(&self) -> &AccessKeyId {
         &self.credential
+    }
+
+    /// The credential that made it, if one did.
+    pub fn parent(&self) -> Option<&AccessKeyId> {
+        self.parent.as_ref()
     }
 
     /// What it is.

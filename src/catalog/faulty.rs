@@ -310,6 +310,20 @@ impl Store for FaultyStore {
             .await
     }
 
+    async fn audit_segments_backwards(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        before: Option<(NodeId, u64)>,
+        max: u32,
+    ) -> Page<AuditSegmentRow> {
+        self.reading("audit_segments_backwards")?;
+        self.inner
+            .audit_segments_backwards(org, from_ms, until_ms, before, max)
+            .await
+    }
+
     async fn audit_chains(&self, org: OrgId) -> Result<Vec<(NodeId, u64)>, CatalogError> {
         self.reading("audit_chains")?;
         self.inner.audit_chains(org).await

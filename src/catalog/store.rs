@@ -180,6 +180,15 @@ pub trait Store: Send + Sync + 'static {
         after: Option<(NodeId, u64)>,
         max: u32,
     ) -> Page<AuditSegmentRow>;
+    /// The same segments from the last to the first, before the segment `before`.
+    async fn audit_segments_backwards(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        before: Option<(NodeId, u64)>,
+        max: u32,
+    ) -> Page<AuditSegmentRow>;
     /// The nodes that have a chain in the organization's log, with the number of their segments.
     async fn audit_chains(&self, org: OrgId) -> Result<Vec<(NodeId, u64)>, CatalogError>;
 

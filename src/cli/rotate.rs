@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::open::{Absent, Opened};
 use super::print;
 use super::{Outcome, Settings};
-use crate::audit::{Decision, Event};
-use crate::authz::{Operator, record_activity_as_operator};
+use crate::audit::{Actor, Decision, Event};
+use crate::authz::{Operator, Rule, record_activity_as_operator};
 use crate::ops::{Checkpoints, Rotation};
 use crate::telemetry;
 
@@ -90,11 +90,13 @@ fn event(opened: &Opened) -> Event {
     Event {
         at_ms: opened.clock.now_ms(),
         request_id: Uuid::from_bytes(opened.entropy.uuid_v7(opened.clock.now_ms())).to_string(),
-        actor: "operator".to_owned(),
+        actor: Actor::operator(),
         source: None,
         action: ACTION,
+        operation: None,
         resource: "*".to_owned(),
-        decision: Decision::Allowed { status: 200 },
+        rule: Some(Rule::Operator),
+        decision: Decision::Intended,
         bytes: (0, 0),
     }
 }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use names::{AccessKeyId, OrgId, Slug};
 
-use crate::audit::{Audit, AuditError, Decision, Event, PlatformEvent};
-use crate::authz::{Operator, Scope, record_activity_as_operator};
+use crate::audit::{Actor, Audit, AuditError, Decision, Event, PlatformEvent};
+use crate::authz::{Operator, Rule, Scope, record_activity_as_operator};
 use crate::clock::Clock;
 use crate::tenancy::{
     AccessKey, DraftAccessKey, NewAccessKey, Organization, Ownership, Tenancy, TenancyError,
@@ -12,8 +12,8 @@ use crate::tenancy::{
 };
 
 /// What the operator does to organizations, on the command line and over HTTP alike. Every act
-/// stands in the organization's activity log before it takes effect; if the log cannot be written,
-/// nothing happens.
+/// stands in the organization's activity log before it takes effect, as intended, and its outcome
+/// after; if the log cannot be written, nothing happens.
 pub struct Administration {
     tenancy: Arc<Tenancy>,
     audit: Arc<Audit>,
@@ -69,7 +69,8 @@ impl Administration {
             .tenancy
             .create_organization(act.operator, slug.clone(), ownership)
             .await?;
-        let event = self.event(act, CREATE_ORGANIZATION, slug.to_string());
+        let done = Decision::Allowed { status: DONE };
+        let event = self.event(act, CREATE_ORGANIZATION, slug.to_string(), done);
         self.record(act, organization.org, event).await?;
         Ok(organization)
     }
@@ -127,7 +128,8 @@ impl Administration {
             .tenancy
             .draft_access_key(act.operator, organization.org, scope);
         let recorded = RecordedAccessKey(draft);
-        let event = self.event(act, CREATE_ACCESS_KEY, recorded.resource());
+        let resource = recorded.resource();
+        let event = self.event(act, CREATE_ACCESS_KEY, resource, Decision::Intended);
         self.record(act, organization.org, event).await?;
         Ok(recorded)
     }
@@ -185,7 +187,7 @@ impl Administration {
         .await
     }
 
-    /// Records an act, does it, and records if it came to nothing.
+    /// Records that an act is intended, does it, and records its outcome.
     async fn recorded<T>(
         &self,
         act: &Act<'_>,
@@ -194,7 +196,7 @@ impl Administration {
         resource: String,
         effect: impl Future<Output = Result<T, TenancyError>>,
     ) -> Result<T, AdministrationError> {
-        let event = self.event(act, action, resource.clone());
+        let event = self.event(act, action, resource.clone(), Decision::Intended);
         self.record(act, org, event).await?;
         let done = effect.await;
         self.outcome(act, org, action, resource, done).await
@@ -208,20 +210,23 @@ impl Administration {
         resource: String,
         done: Result<T, TenancyError>,
     ) -> Result<T, AdministrationError> {
-        if let Err(error) = &done {
-            let decision = match error {
-                TenancyError::Damaged(what) => Decision::Damaged { what: what.clone() },
-                other => Decision::Refused {
-                    rule: other.to_string(),
-                },
-            };
-            let event = Event {
-                decision,
-                ..self.event(act, action, resource)
-            };
-            self.record(act, org, event).await?;
+        let decision = match &done {
+            Ok(_) => Decision::Allowed { status: DONE },
+            Err(TenancyError::Damaged(what)) => Decision::Damaged { what: what.clone() },
+            Err(other) => Decision::Refused {
+                rule: other.to_string(),
+            },
+        };
+        let event = self.event(act, action, resource, decision);
+        match (self.record(act, org, event).await, done) {
+            (Ok(()), done) => Ok(done?),
+            // It is done, and that it was intended stands in the log.
+            (Err(error), Ok(done)) => {
+                tracing::error!(action, %error, "an outcome was not recorded");
+                Ok(done)
+            }
+            (Err(error), Err(_)) => Err(error.into()),
         }
-        Ok(done?)
     }
 
     /// Records in the organization's log; `audit` records in the platform's what a sealed or
@@ -247,15 +252,23 @@ impl Administration {
             .await
     }
 
-    fn event(&self, act: &Act<'_>, action: &'static str, resource: String) -> Event {
+    fn event(
+        &self,
+        act: &Act<'_>,
+        action: &'static str,
+        resource: String,
+        decision: Decision,
+    ) -> Event {
         Event {
             at_ms: self.clock.now_ms(),
             request_id: act.request_id.to_owned(),
-            actor: ACTOR.to_owned(),
+            actor: Actor::operator(),
             source: act.source,
             action,
+            operation: None,
             resource,
-            decision: Decision::Allowed { status: 200 },
+            rule: Some(Rule::Operator),
+            decision,
             bytes: (0, 0),
         }
     }
@@ -281,7 +294,9 @@ impl RecordedAccessKey {
     }
 }
 
-/// Who acts, in every log.
+/// The status of what was done, whatever door it came in by.
+const DONE: u16 = 200;
+/// Who acts, in the platform's log.
 const ACTOR: &str = "operator";
 const CREATE_ORGANIZATION: &str = "bulkhead:CreateOrganization";
 const CREATE_ACCESS_KEY: &str = "bulkhead:CreateAccessKey";

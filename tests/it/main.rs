@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod activity;
 mod corpora;
 mod crash;
 mod durability;

@@ -65,7 +65,10 @@ fn an_entry_is_a_line_of_json() {
     assert_eq!(
         line(&Entry::of(allowed("docs/\n\"a\""))),
         with(serde_json::json!({
-            "request_id": "request", "actor": "BHAK", "source": "192.0.2.1",
+            "request_id": "request", "actor": "BHAK", "credential": "sts-session",
+            "principal": "03030303-0303-0303-0303-030303030303", "kind": "member", "role": "viewer",
+            "account": "04040404-0404-0404-0404-040404040404", "parent": "BHPARENT",
+            "operation": "HeadObject", "rule": "role:viewer", "source": "192.0.2.1",
             "action": "s3:GetObject", "resource": "docs/\n\"a\"", "decision": "allowed",
             "status": 200, "bytes_in": 1, "bytes_out": 2,
         }))
@@ -81,7 +84,10 @@ fn an_entry_is_a_line_of_json() {
     assert_eq!(
         line(&several),
         with(serde_json::json!({
-            "request_id": "request", "actor": "BHAK", "action": "s3:GetObject",
+            "request_id": "request", "actor": "BHAK", "credential": "sts-session",
+            "principal": "03030303-0303-0303-0303-030303030303", "kind": "member", "role": "viewer",
+            "account": "04040404-0404-0404-0404-040404040404", "parent": "BHPARENT",
+            "operation": "HeadObject", "rule": "role:viewer", "action": "s3:GetObject",
             "decision": "refused", "reason": "read-only", "count": 2,
             "until": "2026-01-01T00:00:01.5Z",
             "of_org": "02020202-0202-0202-0202-020202020202",
@@ -135,6 +141,113 @@ fn a_segment_is_read_as_it_was_written_and_nothing_else_is() {
     let mut newer = plaintext.bytes;
     newer[1] = 2;
     assert!(Segment::decode(&newer).is_err());
+}
+
+/// Written by the first version, which knew of an actor only the credential's name.
+#[test]
+fn an_entry_of_the_first_version_is_read() {
+    let mut encoder = minicbor::Encoder::new(Vec::new());
+    encoder.map(12).unwrap();
+    for (key, number) in [(0, NOW_MS), (1, NOW_MS), (2, 1), (10, 1), (11, 2)] {
+        encoder.u8(key).unwrap().u64(number).unwrap();
+    }
+    encoder.u8(3).unwrap().bytes(TWO.bytes()).unwrap();
+    let texts = [
+        (4, "request"),
+        (5, "BHAK"),
+        (7, "s3:GetObject"),
+        (8, "docs/a"),
+    ];
+    for (key, text) in texts {
+        encoder.u8(key).unwrap().str(text).unwrap();
+    }
+    let source = IpAddr::from([192, 0, 2, 1]);
+    encoder.u8(6).unwrap().encode(source).unwrap();
+    // Allowed, 200.
+    encoder.u8(9).unwrap().array(2).unwrap().u8(0).unwrap();
+    encoder.array(1).unwrap().u16(200).unwrap();
+    let read: Entry = minicbor::decode(encoder.writer()).unwrap();
+    let expected = Entry {
+        org: Some(TWO),
+        principal: None,
+        kind: None,
+        credential: None,
+        account: None,
+        parent: None,
+        rule: None,
+        operation: None,
+        ..Entry::of(allowed("docs/a"))
+    };
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn who_acted_is_read_as_it_was_written() {
+    let kinds = [
+        ActorKind::Operator,
+        ActorKind::Organization,
+        ActorKind::Agent,
+        ActorKind::Nobody,
+    ];
+    let members = Role::ALL.map(|role| ActorKind::Member { role });
+    for kind in kinds.into_iter().chain(members) {
+        let entry = Entry::of(Event {
+            actor: Actor {
+                kind,
+                ..Actor::operator()
+            },
+            rule: Some(Rule::Grant([7; 16])),
+            ..allowed("a")
+        });
+        let read: Entry = minicbor::decode(&minicbor::to_vec(&entry).unwrap()).unwrap();
+        assert_eq!(read, entry);
+        assert_eq!(read.kind, Some(kind));
+        let grant = "grant:07070707-0707-0707-0707-070707070707";
+        assert_eq!(read.rule.as_deref(), Some(grant));
+    }
+    let rules = Role::ALL.map(Rule::Role).into_iter().chain([
+        Rule::Organization,
+        Rule::Home,
+        Rule::Own,
+        Rule::Operator,
+        Rule::Grant([9; 16]),
+    ]);
+    for rule in rules {
+        assert_eq!(codec::rule(rule), rule.to_string());
+    }
+}
+
+#[test]
+fn a_caller_is_the_actor_of_its_events() {
+    let account = AccountId::from_bytes([4; 16]);
+    let parent = AccessKeyId::parse("BHPARENT").unwrap();
+    let caller = |kind| {
+        Caller::authenticated(
+            ONE,
+            PrincipalId::from_bytes([3; 16]),
+            AccessKeyId::parse("BHAK").unwrap(),
+            kind,
+            Arc::new(Narrowing::NONE),
+        )
+    };
+    let member = Rights {
+        subject: Subject::Member {
+            account,
+            role: Role::Viewer,
+        },
+        grants: vec![],
+    };
+    let sts = caller(CredentialKind::StsSession).made_by(parent);
+    assert_eq!(Actor::of(&sts, &member), actor());
+    let key = Actor::of(&caller(CredentialKind::AccessKey), &Rights::ORGANIZATION);
+    let expected = Actor {
+        kind: ActorKind::Organization,
+        credential: Some(ShownCredential::AccessKey),
+        account: None,
+        parent: None,
+        ..actor()
+    };
+    assert_eq!(key, expected);
 }
 
 #[test]
@@ -221,5 +334,5 @@ fn a_failed_write_answers_those_who_waited_when_it_began() {
     assert!(untold.try_recv().is_err(), "not answered yet");
     assert!(queue.note(Entry::of(allowed("c"))).is_err());
     let batch = queue.take_ripe(0).unwrap();
-    assert_eq!((batch.entries.len(), batch.waiters.len()), (2, 1));
+    assert_eq!((batch.entries.len(), batch.waiters.len()), (3, 1));
 }

@@ -323,6 +323,53 @@ pub(super) fn audit_segments_between(
     )
 }
 
+/// The same, from the last on.
+pub(super) fn audit_segments_backwards(
+    conn: &Connection,
+    org: OrgId,
+    (from_ms, until_ms): (u64, u64),
+    before: Option<(NodeId, u64)>,
+    max: u32,
+) -> Result<Vec<AuditSegmentRow>> {
+    let snapshot = conn.unchecked_transaction()?;
+    let [from_ms, until_ms, span_end_ms] = [
+        from_ms,
+        until_ms,
+        until_ms.saturating_add(SEGMENT_SPAN_MS_MAX),
+    ]
+    .map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    // Before every segment that ends then.
+    let mut end = (span_end_ms, Vec::new(), 0);
+    if let Some((node, number)) = before {
+        let last_ms: Option<i64> = one(
+            &snapshot,
+            "SELECT last_ms FROM audit_segments WHERE org_id = ?1 AND node_id = ?2 AND number = ?3",
+            params![org.bytes(), node.bytes(), int(number)?],
+            |row| row.get(0),
+        )?;
+        // Nothing comes before a segment that is not there.
+        let Some(last_ms) = last_ms else {
+            return Ok(Vec::new());
+        };
+        if last_ms < span_end_ms {
+            end = (last_ms, node.bytes().to_vec(), int(number)?);
+        }
+    }
+    all(
+        &snapshot,
+        concat!(
+            "SELECT ",
+            audit_columns!(),
+            " FROM audit_segments
+              WHERE org_id = ?1 AND (last_ms, node_id, number) < (?2, ?3, ?4)
+              AND last_ms >= ?5 AND first_ms < ?6
+              ORDER BY last_ms DESC, node_id DESC, number DESC LIMIT ?7"
+        ),
+        params![org.bytes(), end.0, end.1, end.2, from_ms, until_ms, max],
+        audit_segment,
+    )
+}
+
 pub(super) fn audit_chains(conn: &Connection, org: OrgId) -> Result<Vec<(NodeId, u64)>> {
     let snapshot = conn.unchecked_transaction()?;
     let mut chains = Vec::new();
@@ -512,9 +559,10 @@ pub(super) fn credentials(
             params![org, after, max, kind],
             unverified,
         ),
+        // A principal has few; the sum keeps the index of kinds, of which there are many, out of it.
         (Some(principal), Some(kind)) => all(
             conn,
-            page!(" AND principal_id = ?4 AND kind = ?5"),
+            page!(" AND principal_id = ?4 AND kind + 0 = ?5"),
             params![org, after, max, principal, kind],
             unverified,
         ),

@@ -308,6 +308,21 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn audit_segments_backwards(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        before: Option<(NodeId, u64)>,
+        max: u32,
+    ) -> Page<AuditSegmentRow> {
+        self.pages
+            .blocking(move |conn| {
+                read::audit_segments_backwards(conn, org, (from_ms, until_ms), before, max)
+            })
+            .await
+    }
+
     async fn audit_chains(&self, org: OrgId) -> Result<Vec<(NodeId, u64)>, CatalogError> {
         self.pages
             .blocking(move |conn| read::audit_chains(conn, org))

@@ -1,15 +1,15 @@
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::door::Deed;
+use super::door::{Deed, Intent};
 use super::request_id::RequestId;
 use super::serve::Pipeline;
-use crate::audit::{AuditError, Decision, Event};
+use crate::audit::{Actor, AuditError, Decision, Event};
 use crate::authz::{
-    Action, Allowance, Caller, Permit, Receipt, Refusal, Rights, Standing, authorize,
+    Action, Allowance, Caller, Permit, Receipt, Refusal, Rights, Rule, Standing, authorize,
     record_activity, record_usage,
 };
 
@@ -24,6 +24,11 @@ pub struct Call {
     rights: Arc<Rights>,
     standing: Standing,
     deed: Deed,
+    /// The rule of the first permit for the deed's own action.
+    rule: OnceLock<Rule>,
+    /// The rule of the first permit for another.
+    other_rule: OnceLock<Rule>,
+    made: OnceLock<String>,
     is_closed: bool,
 }
 
@@ -43,9 +48,18 @@ pub(super) struct Who {
 }
 
 impl Call {
-    /// Lets the caller do `A` to `resource`, or says by which rule not.
+    /// Lets the caller do `A` to `resource`, or says by which rule not. The log names the rule of
+    /// the first permit for the deed's own action, or of the first of all.
     pub fn permit<A: Action>(&self, resource: A::Resource) -> Result<Permit<A>, Refusal> {
-        authorize(&self.caller, &self.rights, self.standing, resource)
+        let permit = authorize(&self.caller, &self.rights, self.standing, resource)?;
+        let is_deeds = A::NAME == self.deed.action;
+        let slot = if is_deeds {
+            &self.rule
+        } else {
+            &self.other_rule
+        };
+        slot.get_or_init(|| permit.rule());
+        Ok(permit)
     }
 
     /// Leave to use resources.
@@ -68,28 +82,37 @@ impl Call {
         self.standing
     }
 
-    /// Notes something that the call does beside the deed that it is recorded by: the read of a
-    /// copy's source, one deletion of many.
+    /// Says what the deed came to be done to, where the request could not name it: what was made.
+    /// The outcome is recorded of that.
+    pub fn made(&self, resource: String) {
+        self.made.get_or_init(|| resource);
+    }
+
+    /// Notes something that the call does beside the deed that it is recorded by, with the rule of
+    /// its permit: the read of a copy's source, one deletion of many.
     pub fn note(
         &self,
         action: &'static str,
         resource: String,
+        rule: Option<Rule>,
         decision: Decision,
     ) -> Result<(), AuditError> {
-        let event = self.event(action, resource, decision, Receipt::default());
+        let event = self.event(action, resource, rule, decision, Receipt::default());
         self.pipeline
             .audit
             .note(record_activity(self.caller()), event)
     }
 
-    /// Records durably that something beside the deed was found damaged.
+    /// Records durably something beside the deed: that it was found damaged, or that it is about
+    /// to be shown, one secret of many.
     pub async fn record(
         &self,
         action: &'static str,
         resource: String,
+        rule: Option<Rule>,
         decision: Decision,
     ) -> Result<(), AuditError> {
-        let event = self.event(action, resource, decision, Receipt::default());
+        let event = self.event(action, resource, rule, decision, Receipt::default());
         self.pipeline
             .audit
             .record(record_activity(self.caller()), event)
@@ -112,6 +135,9 @@ impl Call {
             rights,
             standing,
             deed,
+            rule: OnceLock::new(),
+            other_rule: OnceLock::new(),
+            made: OnceLock::new(),
             is_closed: false,
         }
     }
@@ -129,28 +155,50 @@ impl Call {
         self.pipeline.audit.check(record_activity(self.caller()))
     }
 
+    /// Records what is about to be tried, where that has to stand in the log first.
+    pub(super) async fn intend(&self) -> Result<(), AuditError> {
+        match self.deed.intent {
+            Intent::None => Ok(()),
+            Intent::Durable => self.record_deed(Decision::Intended).await,
+        }
+    }
+
     /// Records durably, before the answer leaves, that the caller was refused or that something
     /// is damaged.
     pub(super) async fn record_deed(&self, decision: Decision) -> Result<(), AuditError> {
         let Deed {
             action, resource, ..
         } = &self.deed;
-        self.record(action, resource.clone(), decision).await
+        let rule = match decision {
+            Decision::Refused { .. } => None,
+            _ => self.rule(),
+        };
+        self.record(action, resource.clone(), rule, decision).await
     }
 
     /// Notes what was answered, and counts it. The call is closed, whatever is returned.
+    ///
+    /// What was intended stands in the log already, so that it was done is no secret to it even if
+    /// the outcome cannot be noted.
     pub(super) fn close(&mut self, status: StatusCode, receipt: Receipt) -> Result<(), AuditError> {
         let decision = Decision::Allowed {
             status: status.as_u16(),
         };
         let resource = std::mem::take(&mut self.deed.resource);
-        let event = self.event(self.deed.action, resource, decision, receipt);
+        let resource = self.made.take().unwrap_or(resource);
+        let event = self.event(self.deed.action, resource, self.rule(), decision, receipt);
         let noted = self
             .pipeline
             .audit
             .note(record_activity(self.caller()), event);
         self.close_recorded(status, receipt);
-        noted
+        match noted {
+            Err(error) if self.deed.intent == Intent::Durable => {
+                tracing::error!(request_id = %self.id, %error, "an outcome was not recorded");
+                Ok(())
+            }
+            noted => noted,
+        }
     }
 
     /// Counts what was answered to a call that has been recorded already.
@@ -169,20 +217,27 @@ impl Call {
         self.is_closed
     }
 
+    fn rule(&self) -> Option<Rule> {
+        self.rule.get().or(self.other_rule.get()).copied()
+    }
+
     fn event(
         &self,
         action: &'static str,
         resource: String,
+        rule: Option<Rule>,
         decision: Decision,
         receipt: Receipt,
     ) -> Event {
         Event {
             at_ms: self.pipeline.clock.now_ms(),
             request_id: self.id.to_string(),
-            actor: self.caller().credential().to_string(),
+            actor: Actor::of(&self.caller, &self.rights),
             source: Some(self.source),
             action,
+            operation: Some(self.deed.operation),
             resource,
+            rule,
             decision,
             bytes: (receipt.bytes_in, receipt.bytes_out),
         }

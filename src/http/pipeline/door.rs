@@ -78,6 +78,18 @@ pub struct Deed {
     pub action: &'static str,
     /// What it is done to, as the caller named it.
     pub resource: String,
+    /// What the activity log holds before it is done.
+    pub intent: Intent,
+}
+
+/// What the activity log holds of a deed before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Nothing: its outcome is noted.
+    None,
+    /// That it is about to be tried, durably: changes of a member, a role, a grant, a credential
+    /// or a plan, and whatever shows a secret. Without that line it is not begun.
+    Durable,
 }
 
 impl Deed {
@@ -87,6 +99,7 @@ impl Deed {
             operation: UNKNOWN,
             action: UNKNOWN,
             resource: path.chars().take(RESOURCE_CHARS_MAX).collect(),
+            intent: Intent::None,
         }
     }
 }

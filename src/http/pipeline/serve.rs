@@ -26,15 +26,17 @@ use crate::tenancy::Tenancy;
 /// What every call goes through, whichever door it came in by:
 ///
 /// ```text
-/// authenticate → read → standing → authorize → allowance → service → record, meter → answer
-///      │           │        │          │                      │            │
-///      │           └────────┴──────────┴─── what went wrong ──┴────────────┘
-///      │                                    │
-///      ▼ the platform's log,                ▼ the organization's log: refusals and damage
-///        gathered per source                  durably, the rest batched; then the answer
+/// authenticate → read → standing → intent → authorize → allowance → service → record, meter → answer
+///      │           │        │         │         │                      │            │
+///      │           └────────┴─────────┼─────────┴── what went wrong ───┴────────────┘
+///      │                              │                     │
+///      ▼ the platform's log,          ▼ the organization's  ▼ the same: refusals and damage
+///        gathered per source            log, durably          durably, the rest batched
 /// ```
 ///
-/// A log that cannot be written refuses the call.
+/// A log that cannot be written refuses the call. If it fails while the call is under way, what
+/// was done stands, is answered as unavailable, and is recorded once the log can be written again;
+/// what was intended durably is answered as it was done.
 pub struct Pipeline {
     pub(super) authn: Authn,
     pub(super) tenancy: Arc<Tenancy>,
@@ -118,7 +120,11 @@ impl Pipeline {
             Err(error) => (Deed::unknown(&path), Err(error)),
         };
         let mut call = Call::begin(Arc::clone(&self), arrival, who, deed);
-        if let Err(error) = call.check_log() {
+        let recordable = match call.check_log() {
+            Ok(()) if asked.is_ok() => call.intend().await,
+            checked => checked,
+        };
+        if let Err(error) = recordable {
             let error = D::Error::from(error);
             log_cause(id, call.operation(), error.fault());
             call.close_recorded(error.status(), Receipt::default());
@@ -245,7 +251,7 @@ impl Pipeline {
         self.send(refused.id, door.refuse(refused, &error))
     }
 
-    fn send(&self, id: RequestId, answer: Answer) -> Response<Body> {
+    pub(super) fn send(&self, id: RequestId, answer: Answer) -> Response<Body> {
         let content = match answer.content {
             Content::Whole(bytes) => bytes,
             Content::Empty | Content::Stream { .. } => Bytes::new(),

@@ -11,7 +11,7 @@ use super::fields::{
 };
 use super::request::{Request, argument, missing};
 use crate::audit::Decision;
-use crate::authz::{self, Action, GetObject, OfObject, Permit};
+use crate::authz::{self, Action, GetObject, OfObject, Permit, Rule};
 use crate::drive::{CopyRequest, RangeRequest};
 use crate::http::pipeline::Answer;
 
@@ -39,7 +39,7 @@ pub(super) async fn object(
         .drive()
         .copy(source.permit, permit, allowance, copy)
         .await?;
-    note_read(request, source.name)?;
+    note_read(request, source.name, source.rule)?;
     let shown = written
         .checksum
         .map(|checksum| shown_checksum(&checksum, written.etag.parts));
@@ -84,7 +84,7 @@ pub(super) async fn part(
             conditions,
         )
         .await?;
-    note_read(request, source.name)?;
+    note_read(request, source.name, source.rule)?;
     let xml = CopyPartResult {
         etag: &info.etag,
         modified_ms: info.modified_ms,
@@ -98,6 +98,7 @@ pub(super) async fn part(
 /// What is copied, and the permit to read it.
 struct Source {
     permit: Permit<GetObject>,
+    rule: Rule,
     name: String,
 }
 
@@ -110,15 +111,20 @@ impl Source {
         };
         let name = object.to_string();
         let permit = request.call.permit::<GetObject>(object)?;
-        Ok(Self { permit, name })
+        Ok(Self {
+            rule: permit.rule(),
+            permit,
+            name,
+        })
     }
 }
 
 /// A copy reads, and a read is in the log.
-fn note_read(request: Request<'_>, source: String) -> Result<(), S3Error> {
+fn note_read(request: Request<'_>, source: String, rule: Rule) -> Result<(), S3Error> {
     let status = StatusCode::OK.as_u16();
     let decision = Decision::Allowed { status };
-    Ok(request.call.note(GetObject::NAME, source, decision)?)
+    let action = GetObject::NAME;
+    Ok(request.call.note(action, source, Some(rule), decision)?)
 }
 
 const COPY_SOURCE: &str = "x-amz-copy-source-";

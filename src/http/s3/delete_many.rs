@@ -11,7 +11,7 @@ use super::door::S3;
 use super::error::S3Error;
 use super::request::Request;
 use crate::audit::Decision;
-use crate::authz::{Action, DeleteObject, OfObject, Permit, Receipt};
+use crate::authz::{Action, DeleteObject, OfObject, Permit, Receipt, Rule};
 use crate::drive::{DeleteConditions, EtagCondition};
 use crate::http::net::RequestBody;
 use crate::http::pipeline::{Answer, DoorError, Fault};
@@ -37,6 +37,7 @@ pub(super) async fn objects(
         };
         permits.push(request.call.permit::<DeleteObject>(object)?);
     }
+    let rules: Vec<_> = permits.iter().map(Permit::rule).collect();
     let mut deletions = Vec::with_capacity(permits.len());
     for (named, permit) in delete.objects.iter().zip(permits) {
         deletions.push(one(s3, request, named, permit));
@@ -47,8 +48,8 @@ pub(super) async fn objects(
         .collect()
         .await;
     let mut shown = Vec::with_capacity(outcomes.len());
-    for (named, outcome) in delete.objects.iter().zip(&outcomes) {
-        record(request, &bucket, named, outcome.as_ref().err()).await?;
+    for ((named, outcome), rule) in delete.objects.iter().zip(&outcomes).zip(rules) {
+        record(request, &bucket, named, rule, outcome.as_ref().err()).await?;
         let version = named.version.as_deref();
         let key = named.key.as_str();
         match outcome {
@@ -102,10 +103,11 @@ async fn record(
     request: Request<'_>,
     bucket: &BucketName,
     named: &ObjectToDelete,
+    rule: Rule,
     error: Option<&S3Error>,
 ) -> Result<(), S3Error> {
     let resource = format!("{bucket}/{}", named.key);
-    let action = DeleteObject::NAME;
+    let (action, rule) = (DeleteObject::NAME, Some(rule));
     let status = error
         .map_or(StatusCode::NO_CONTENT, DoorError::status)
         .as_u16();
@@ -113,11 +115,14 @@ async fn record(
         Some(Fault::Damaged(what)) => {
             let what = what.clone();
             let decision = Decision::Damaged { what };
-            request.call.record(action, resource, decision).await?;
+            request
+                .call
+                .record(action, resource, rule, decision)
+                .await?;
         }
         _ => {
             let decision = Decision::Allowed { status };
-            request.call.note(action, resource, decision)?;
+            request.call.note(action, resource, rule, decision)?;
         }
     }
     Ok(())

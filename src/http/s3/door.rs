@@ -15,7 +15,7 @@ use crate::authz::{Caller, OfObject};
 use crate::config;
 use crate::drive::Drive;
 use crate::http::net::RequestBody;
-use crate::http::pipeline::{Answer, Call, Deed, Door, Head, Read, Refused};
+use crate::http::pipeline::{Answer, Call, Deed, Door, Head, Intent, Read, Refused};
 
 /// The S3 API.
 pub struct S3 {
@@ -158,6 +158,7 @@ impl Door for S3 {
             operation: route.name,
             action: route.action,
             resource: named(&resource),
+            intent: Intent::None,
         };
         let asked = match (route.operation, resource) {
             (Some(Operation::Service(operation)), Resource::Service) => {

@@ -11,7 +11,7 @@ use names::{
 };
 use tempfile::TempDir;
 
-use crate::audit::{Audit, Decision, Event};
+use crate::audit::{Actor, Audit, Decision, Event};
 use crate::authz::{
     Allowance, Caller, CompleteUpload, CreateBucket, CreateUpload, CredentialKind, DeleteObject,
     GetObject, InBucket, Narrowing, OfObject, Operator, PutObject, PutPart, Rights, Scope,
@@ -477,10 +477,12 @@ impl Process {
         let event = Event {
             at_ms: self.clock.now_ms(),
             request_id: "request".to_owned(),
-            actor: "operator".to_owned(),
+            actor: Actor::operator(),
             source: None,
             action,
+            operation: None,
             resource: "*".to_owned(),
+            rule: None,
             decision: Decision::Allowed { status: 200 },
             bytes: (0, 0),
         };

@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use http::Method;
+use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -75,6 +76,11 @@ impl House {
         house
     }
 
+    /// The catalog as whoever can write the file has it.
+    pub fn database(&self) -> Connection {
+        Connection::open(self.data().join("catalog.sqlite")).expect("a catalog")
+    }
+
     /// Where the server keeps its data.
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
@@ -119,13 +125,15 @@ impl House {
         }
     }
 
+    /// Runs a command of the program to whatever end it comes.
+    pub fn attempt(&self, arguments: &[&str]) -> Output {
+        let mut program = self.program();
+        program.args(arguments).output().expect("the program runs")
+    }
+
     /// Runs a command of the program that answers with JSON.
     pub fn command(&self, arguments: &[&str]) -> Value {
-        let output = self
-            .program()
-            .args(arguments)
-            .output()
-            .expect("the program runs");
+        let output = self.attempt(arguments);
         assert!(
             output.status.success(),
             "bulkhead {}: {}",
