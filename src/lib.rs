@@ -17,6 +17,7 @@ pub mod authn;
 pub mod drive;
 pub mod metering;
 pub mod tenancy;
+pub mod vault;
 
 pub mod ops;
 

@@ -11,7 +11,7 @@ async fn verification_finds_what_was_done_to_the_database_of_a_stopped_server() 
     let (mut house, acme) = lived_in().await;
     assert!(house.stop().success());
     let verify = ["audit", "verify", "--org", &acme.slug];
-    let sound = house.attempt(&verify);
+    let sound = house.run(&verify);
     assert!(sound.status.success(), "{sound:?}");
 
     // The chain in which the refusals stand: one segment each.
@@ -71,7 +71,7 @@ async fn verification_finds_what_was_done_to_the_database_of_a_stopped_server() 
         database.execute_batch(&sql).expect(&sql);
         drop(database);
 
-        let verified = house.attempt(&verify);
+        let verified = house.run(&verify);
         assert_eq!(verified.status.code(), Some(1), "{sql}");
         let printed = String::from_utf8_lossy(&verified.stdout);
         assert!(printed.contains(found), "{sql}: {printed}");
@@ -83,7 +83,7 @@ async fn verification_finds_what_was_done_to_the_database_of_a_stopped_server() 
                  INSERT INTO audit_segments SELECT * FROM kept; DROP TABLE kept",
             )
             .expect("restored");
-        let restored = house.attempt(&verify);
+        let restored = house.run(&verify);
         assert!(restored.status.success(), "{sql}: {restored:?}");
     }
 }
@@ -150,7 +150,7 @@ async fn an_export_tells_who_did_what_by_which_rule() {
                    WHERE org_id <> zeroblob(16) AND number = 1";
     assert!(database.execute(damaged, []).expect("an update") > 0);
     drop(database);
-    let exported = house.attempt(&["audit", "export", "--org", &acme.slug]);
+    let exported = house.run(&["audit", "export", "--org", &acme.slug]);
     assert_eq!(exported.status.code(), Some(1), "{exported:?}");
     let left = String::from_utf8_lossy(&exported.stdout);
     assert!(
@@ -180,7 +180,7 @@ async fn lived_in() -> (House, Organization) {
 
 fn export(house: &House, arguments: &[&str]) -> Vec<Value> {
     let arguments = [&["audit", "export"], arguments].concat();
-    let exported = house.attempt(&arguments);
+    let exported = house.run(&arguments);
     assert!(exported.status.success(), "{exported:?}");
     let printed = String::from_utf8(exported.stdout).expect("text");
     let line = |line: &str| serde_json::from_str(line).expect("JSON");

@@ -1,0 +1,20 @@
+//! Secrets of organizations: paths, versions and stages, each value sealed for its place. To
+//! reveal one and to use one are two rights; nothing here hands a value out for the second.
+
+mod cache;
+mod changes;
+mod error;
+mod model;
+mod record;
+mod service;
+mod versions;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::VaultError;
+pub use model::{
+    Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,
+    Settings, StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
+};
+pub use service::{SecretPage, Vault};

@@ -1,0 +1,671 @@
+use std::sync::Arc;
+
+use names::SecretPath;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::cache::Listings;
+use super::changes::{Outcome, Session, Values};
+use super::error::VaultError;
+use super::model::{
+    Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Revealed, Selector, Settings,
+    StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
+};
+use super::record::Held;
+use super::versions::{Addition, STAGES_MAX, check_stage};
+use crate::authz::{
+    Action, DeleteSecret, DescribeSecret, ListSecrets, OfSecret, Permit, PutSecret, RevealSecret,
+};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::keyring::Keyring;
+
+/// The credential vault: secrets of organizations. Each call takes the permit for it, and works in
+/// that permit's organization alone.
+///
+/// ```text
+/// secret   path, tags, stages …          one record, found by its blind path
+///   └─ version   value                   one record each, sealed for this secret and version
+/// ```
+///
+/// Every change is one commit that compares the secret's sequence; who loses reads again.
+pub struct Vault {
+    catalog: Catalog,
+    keyring: Arc<Keyring>,
+    clock: Clock,
+    entropy: Entropy,
+    listings: Listings,
+}
+
+/// A page of secrets.
+#[derive(Debug)]
+pub struct SecretPage {
+    /// The secrets, by path.
+    pub secrets: Vec<Arc<Description>>,
+    /// Whether there are more.
+    pub truncated: bool,
+}
+
+impl Vault {
+    /// Secrets in `catalog`, sealed with the keys of `keyring`.
+    pub fn new(catalog: Catalog, keyring: Arc<Keyring>, clock: Clock, entropy: Entropy) -> Self {
+        Self {
+            catalog,
+            keyring,
+            clock,
+            entropy,
+            listings: Listings::new(),
+        }
+    }
+
+    /// Makes a secret; [`VaultError::Exists`] if there is one at the path, unless it was made by a
+    /// write with the same token and value.
+    pub async fn create(
+        &self,
+        permit: Permit<PutSecret>,
+        new: NewSecret,
+    ) -> Result<Written, VaultError> {
+        check_new(&new)?;
+        let name = new.value.as_ref().map(|value| self.version_name(value));
+        for _ in 0..ATTEMPTS_MAX {
+            let session = self.session(&permit).await?;
+            if let Some(held) = session.find(permit.path()).await? {
+                return self
+                    .made_before(&session, held, &new, name.as_deref())
+                    .await;
+            }
+            let mut held = self.fresh(permit.path(), &new);
+            let mut values = Values::default();
+            let mut version = None;
+            if let (Some(value), Some(name)) = (&new.value, &name) {
+                let id = self.entropy.uuid_v7(self.clock.now_ms());
+                held.add(addition(value, name, id), self.clock.now_ms())?;
+                values.added.push((id, &value.value));
+                version = held.version(name).cloned();
+            }
+            let outcome = Outcome::Kept(values);
+            match session.commit(None, &held, outcome, new.secrets_max).await {
+                Err(VaultError::Changed) => {}
+                Err(error) => return Err(error),
+                Ok(sequence) => {
+                    held.description.sequence = sequence;
+                    return Ok(Written {
+                        secret: held.description,
+                        version,
+                    });
+                }
+            }
+        }
+        Err(VaultError::Changed)
+    }
+
+    /// Writes a value; the write of a token that was done before changes nothing.
+    pub async fn put(
+        &self,
+        permit: Permit<PutSecret>,
+        value: NewValue,
+    ) -> Result<Written, VaultError> {
+        check_value(&value)?;
+        let name = self.version_name(&value);
+        let id = self.entropy.uuid_v7(self.clock.now_ms());
+        for _ in 0..ATTEMPTS_MAX {
+            let session = self.session(&permit).await?;
+            let mut held = active(session.find(permit.path()).await?)?;
+            let before = held.description.sequence;
+            check_shape(held.description.kind, &value.value)?;
+            if let Some(version) = held.version(&name).cloned() {
+                self.is_same(&session, &held, &version, &value.value)
+                    .await?;
+                return Ok(Written {
+                    secret: held.description,
+                    version: Some(version),
+                });
+            }
+            check_current(&held.description, value.check)?;
+            let dropped = held.add(addition(&value, &name, id), self.clock.now_ms())?;
+            let values = Values {
+                added: vec![(id, &value.value)],
+                dropped,
+            };
+            let outcome = Outcome::Kept(values);
+            match session.commit(Some(before), &held, outcome, None).await {
+                Err(VaultError::Changed) => {}
+                Err(error) => return Err(error),
+                Ok(sequence) => {
+                    held.description.sequence = sequence;
+                    let version = held.version(&name).cloned();
+                    return Ok(Written {
+                        secret: held.description,
+                        version,
+                    });
+                }
+            }
+        }
+        Err(VaultError::Changed)
+    }
+
+    /// Shows the value of a version. Whoever calls has recorded it before.
+    pub async fn reveal(
+        &self,
+        permit: Permit<RevealSecret>,
+        which: &Selector,
+    ) -> Result<Revealed, VaultError> {
+        let session = self.session(&permit).await?;
+        let held = active(session.find(permit.path()).await?)?;
+        let (version, value) = self.select(&held, which)?;
+        let value = session.value(&held, value).await?;
+        Ok(Revealed {
+            secret: held.description,
+            version,
+            value,
+        })
+    }
+
+    /// A secret without its values, also one that is scheduled for deletion.
+    pub async fn describe(
+        &self,
+        permit: Permit<DescribeSecret>,
+    ) -> Result<Description, VaultError> {
+        let session = self.session(&permit).await?;
+        let held = session.find(permit.path()).await?;
+        Ok(held.ok_or(VaultError::NoSuchSecret)?.description)
+    }
+
+    /// Up to `max` secrets below the permit's path that `matches`, after one, by path.
+    pub async fn list(
+        &self,
+        permit: Permit<ListSecrets>,
+        after: Option<&SecretPath>,
+        max: usize,
+        matches: impl Fn(&Description) -> bool,
+    ) -> Result<SecretPage, VaultError> {
+        let session = self.session(&permit).await?;
+        let listing = self.listings.of(&session).await?;
+        let prefix = permit.path_prefix().as_str();
+        let mut found = listing
+            .below(prefix, after)
+            .filter(|secret| matches(secret));
+        let secrets: Vec<_> = found.by_ref().take(max).map(Arc::clone).collect();
+        Ok(SecretPage {
+            secrets,
+            truncated: found.next().is_some(),
+        })
+    }
+
+    /// Changes what is known of a secret besides its values.
+    pub async fn change(
+        &self,
+        permit: Permit<PutSecret>,
+        change: &Change,
+    ) -> Result<Description, VaultError> {
+        self.changing(&permit, |held| {
+            let description = &mut held.description;
+            if change
+                .sequence
+                .is_some_and(|sequence| sequence != description.sequence)
+            {
+                return Err(VaultError::Changed);
+            }
+            if let Some(kind) = change.kind {
+                description.kind = kind;
+            }
+            if let Some(text) = &change.description {
+                description.description = text.clone();
+            }
+            if let Some(settings) = &change.settings {
+                description.settings = settings.clone();
+            }
+            description
+                .tags
+                .extend(change.tag.iter().map(|(k, v)| (k.clone(), v.clone())));
+            for name in &change.untag {
+                description.tags.remove(name);
+            }
+            check_described(
+                &description.description,
+                &description.tags,
+                &description.settings,
+            )?;
+            Ok(Outcome::Kept(Values::default()))
+        })
+        .await
+    }
+
+    /// Moves a stage from one version to another.
+    pub async fn move_stage(
+        &self,
+        permit: Permit<PutSecret>,
+        wanted: &StageMove,
+    ) -> Result<Description, VaultError> {
+        self.changing(&permit, |held| {
+            held.move_stage(wanted)?;
+            Ok(Outcome::Kept(Values::default()))
+        })
+        .await
+    }
+
+    /// Deletes a secret, at once or after a time within which it can be restored. Returns what it
+    /// was, with the time of its end.
+    pub async fn delete(
+        &self,
+        permit: Permit<DeleteSecret>,
+        deletion: Deletion,
+    ) -> Result<Description, VaultError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let session = self.session(&permit).await?;
+            let held = session.find(permit.path()).await?;
+            let mut held = held.ok_or(VaultError::NoSuchSecret)?;
+            let before = held.description.sequence;
+            let now_ms = self.clock.now_ms();
+            let outcome = match (deletion, held.description.state) {
+                (Deletion::Now, _) => {
+                    held.description.state = State::Deleted { at_ms: now_ms };
+                    Outcome::Gone
+                }
+                (Deletion::Scheduled(_), State::Deleted { .. }) => return Err(VaultError::Deleted),
+                (Deletion::Scheduled(recovery), State::Active) => {
+                    let at_ms = now_ms.saturating_add(recovery.ms());
+                    held.description.state = State::Deleted { at_ms };
+                    Outcome::Kept(Values::default())
+                }
+            };
+            match session.commit(Some(before), &held, outcome, None).await {
+                Err(VaultError::Changed) => {}
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(held.description),
+            }
+        }
+        Err(VaultError::Changed)
+    }
+
+    /// Takes a scheduled deletion back.
+    pub async fn restore(&self, permit: Permit<PutSecret>) -> Result<Description, VaultError> {
+        self.changing_any(&permit, |held| {
+            if held.description.state == State::Active {
+                return Ok(Outcome::Unchanged);
+            }
+            held.description.state = State::Active;
+            Ok(Outcome::Kept(Values::default()))
+        })
+        .await
+    }
+
+    /// Deletes versions so that they can be brought back. Unknown numbers are passed over.
+    pub async fn delete_versions(
+        &self,
+        permit: Permit<DeleteSecret>,
+        numbers: &[u64],
+    ) -> Result<Description, VaultError> {
+        let now_ms = self.clock.now_ms();
+        self.changing(&permit, |held| {
+            for version in chosen(held, numbers) {
+                if version.state_at(now_ms) == VersionState::Live {
+                    version.state = VersionState::Deleted { at_ms: now_ms };
+                }
+            }
+            Ok(Outcome::Kept(Values::default()))
+        })
+        .await
+    }
+
+    /// Brings deleted versions back.
+    pub async fn undelete_versions(
+        &self,
+        permit: Permit<PutSecret>,
+        numbers: &[u64],
+    ) -> Result<Description, VaultError> {
+        self.changing(&permit, |held| {
+            for version in chosen(held, numbers) {
+                if matches!(version.state, VersionState::Deleted { .. }) {
+                    version.state = VersionState::Live;
+                }
+            }
+            Ok(Outcome::Kept(Values::default()))
+        })
+        .await
+    }
+
+    /// Destroys the values of versions for good. What is known of the versions stays.
+    pub async fn destroy_versions(
+        &self,
+        permit: Permit<DeleteSecret>,
+        numbers: &[u64],
+    ) -> Result<Description, VaultError> {
+        self.changing(&permit, |held| {
+            let mut values = Values::default();
+            let versions = held.description.versions.iter_mut().zip(&held.values);
+            for (version, value) in versions {
+                if numbers.contains(&version.number) && version.state != VersionState::Destroyed {
+                    version.state = VersionState::Destroyed;
+                    values.dropped.push(*value);
+                }
+            }
+            Ok(Outcome::Kept(values))
+        })
+        .await
+    }
+
+    async fn session<A: Action>(&self, permit: &Permit<A>) -> Result<Session, VaultError> {
+        Session::open(&self.catalog, &self.keyring, permit).await
+    }
+
+    /// Changes a secret that is in use.
+    async fn changing<'a, A>(
+        &self,
+        permit: &Permit<A>,
+        mut decide: impl FnMut(&mut Held) -> Result<Outcome<'a>, VaultError>,
+    ) -> Result<Description, VaultError>
+    where
+        A: Action<Resource = OfSecret>,
+    {
+        self.changing_any(permit, |held| match held.description.state {
+            State::Active => decide(held),
+            State::Deleted { .. } => Err(VaultError::Deleted),
+        })
+        .await
+    }
+
+    async fn changing_any<'a, A>(
+        &self,
+        permit: &Permit<A>,
+        mut decide: impl FnMut(&mut Held) -> Result<Outcome<'a>, VaultError>,
+    ) -> Result<Description, VaultError>
+    where
+        A: Action<Resource = OfSecret>,
+    {
+        for _ in 0..ATTEMPTS_MAX {
+            let session = self.session(permit).await?;
+            let held = session.find(permit.path()).await?;
+            let mut held = held.ok_or(VaultError::NoSuchSecret)?;
+            let before = held.description.sequence;
+            let outcome = decide(&mut held)?;
+            if !matches!(outcome, Outcome::Unchanged) {
+                held.description.changed_ms = self.clock.now_ms();
+            }
+            match session.commit(Some(before), &held, outcome, None).await {
+                Err(VaultError::Changed) => {}
+                Err(error) => return Err(error),
+                Ok(sequence) => {
+                    held.description.sequence = sequence;
+                    return Ok(held.description);
+                }
+            }
+        }
+        Err(VaultError::Changed)
+    }
+
+    /// The version that is meant, with the record of its value.
+    fn select(&self, held: &Held, which: &Selector) -> Result<(VersionInfo, [u8; 16]), VaultError> {
+        let is_meant = |version: &VersionInfo| match which {
+            Selector::Current => version.has_stage(stages::CURRENT),
+            Selector::Number(number) => version.number == *number,
+            Selector::Name(name) => version.name == *name,
+            Selector::Stage(stage) => version.has_stage(stage),
+            Selector::NameAndStage(name, stage) => {
+                version.name == *name && version.has_stage(stage)
+            }
+        };
+        let mut versions = held.description.versions.iter().zip(&held.values);
+        let (version, value) = versions
+            .find(|(version, _)| is_meant(version))
+            .ok_or(VaultError::NoSuchVersion)?;
+        let state = version.state_at(self.clock.now_ms());
+        let version = VersionInfo {
+            state,
+            ..version.clone()
+        };
+        match state {
+            VersionState::Live => Ok((version, *value)),
+            VersionState::Deleted { .. } | VersionState::Destroyed => {
+                Err(VaultError::VersionGone(Box::new(version)))
+            }
+        }
+    }
+
+    /// A creation that meets a secret: done before, if it was the same.
+    async fn made_before(
+        &self,
+        session: &Session,
+        held: Held,
+        new: &NewSecret,
+        name: Option<&str>,
+    ) -> Result<Written, VaultError> {
+        if let State::Deleted { .. } = held.description.state {
+            return Err(VaultError::Deleted);
+        }
+        let (Some(value), Some(name)) = (&new.value, name) else {
+            return Err(VaultError::Exists);
+        };
+        let version = held.version(name).cloned().ok_or(VaultError::Exists)?;
+        match self.is_same(session, &held, &version, &value.value).await {
+            Ok(()) => Ok(Written {
+                secret: held.description,
+                version: Some(version),
+            }),
+            Err(VaultError::TokenReused) => Err(VaultError::Exists),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a version holds this value; compared in constant time.
+    async fn is_same(
+        &self,
+        session: &Session,
+        held: &Held,
+        version: &VersionInfo,
+        value: &Value,
+    ) -> Result<(), VaultError> {
+        let mut versions = held.description.versions.iter().zip(&held.values);
+        let stored = versions.find(|(held, _)| held.number == version.number);
+        let (_, stored) = stored.ok_or(VaultError::NoSuchVersion)?;
+        if version.state == VersionState::Destroyed {
+            return Err(VaultError::TokenReused);
+        }
+        let stored = session.value(held, *stored).await?;
+        let is_same = stored.is_text() == value.is_text()
+            && bool::from(stored.expose().ct_eq(value.expose()));
+        if is_same {
+            Ok(())
+        } else {
+            Err(VaultError::TokenReused)
+        }
+    }
+
+    fn fresh(&self, path: &SecretPath, new: &NewSecret) -> Held {
+        let now_ms = self.clock.now_ms();
+        Held {
+            description: Description {
+                path: path.clone(),
+                id: self.entropy.uuid_v7(now_ms),
+                suffix: self.suffix(),
+                kind: new.kind,
+                description: new.description.clone(),
+                tags: new.tags.clone(),
+                settings: new.settings.clone(),
+                state: State::Active,
+                versions: Vec::new(),
+                created_ms: now_ms,
+                changed_ms: now_ms,
+                sequence: 0,
+            },
+            values: Vec::new(),
+            last_number: 0,
+        }
+    }
+
+    fn version_name(&self, value: &NewValue) -> String {
+        value.token.clone().unwrap_or_else(|| {
+            let drawn = Uuid::from_bytes(self.entropy.uuid_v7(self.clock.now_ms()));
+            drawn.to_string()
+        })
+    }
+
+    /// Of an alphabet of 64, without the two that are no letters or digits: even enough for a
+    /// name that keeps nothing.
+    fn suffix(&self) -> String {
+        let bytes: [u8; 6] = self.entropy.bytes();
+        bytes
+            .iter()
+            .map(|byte| char::from(SUFFIX_ALPHABET[usize::from(*byte) % SUFFIX_ALPHABET.len()]))
+            .collect()
+    }
+}
+
+/// A secret that can be used.
+fn active(held: Option<Held>) -> Result<Held, VaultError> {
+    let held = held.ok_or(VaultError::NoSuchSecret)?;
+    match held.description.state {
+        State::Active => Ok(held),
+        State::Deleted { .. } => Err(VaultError::Deleted),
+    }
+}
+
+fn chosen<'a>(held: &'a mut Held, numbers: &'a [u64]) -> impl Iterator<Item = &'a mut VersionInfo> {
+    let versions = held.description.versions.iter_mut();
+    versions.filter(|version| numbers.contains(&version.number))
+}
+
+fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
+    let stages = match value.stages.is_empty() {
+        true => vec![stages::CURRENT.to_owned()],
+        false => value.stages.clone(),
+    };
+    Addition {
+        name: name.to_owned(),
+        value: id,
+        stages,
+        versions_max: value.versions_max,
+    }
+}
+
+fn check_current(description: &Description, check: Check) -> Result<(), VaultError> {
+    let current = description.current().map_or(0, |current| current.number);
+    match check {
+        Check::Version(seen) if seen != current => Err(VaultError::CheckFailed { current }),
+        Check::Any if description.settings.check_required => Err(VaultError::CheckRequired),
+        Check::Any | Check::Version(_) => Ok(()),
+    }
+}
+
+fn check_new(new: &NewSecret) -> Result<(), VaultError> {
+    check_described(&new.description, &new.tags, &new.settings)?;
+    let Some(value) = &new.value else {
+        return Ok(());
+    };
+    if matches!(value.check, Check::Version(seen) if seen != 0) {
+        return Err(VaultError::CheckFailed { current: 0 });
+    }
+    if value.check == Check::Any && new.settings.check_required {
+        return Err(VaultError::CheckRequired);
+    }
+    check_value(value)?;
+    check_shape(new.kind, &value.value)
+}
+
+fn check_value(value: &NewValue) -> Result<(), VaultError> {
+    if !(1..=VALUE_BYTES_MAX).contains(&value.value.expose().len()) {
+        return Err(VaultError::Invalid("a value has 1 to 65,536 bytes"));
+    }
+    if let Some(token) = &value.token
+        && !(32..=64).contains(&token.chars().count())
+    {
+        return Err(VaultError::Invalid("a token has 32 to 64 characters"));
+    }
+    if value.stages.len() > STAGES_MAX {
+        return Err(VaultError::Invalid("a version carries at most 20 stages"));
+    }
+    value.stages.iter().try_for_each(|stage| check_stage(stage))
+}
+
+fn check_described(text: &str, tags: &Tags, settings: &Settings) -> Result<(), VaultError> {
+    if text.chars().count() > DESCRIPTION_CHARS_MAX {
+        return Err(VaultError::Invalid(
+            "a description has at most 2,048 characters",
+        ));
+    }
+    let is_tag = |(name, value): (&String, &String)| {
+        (1..=128).contains(&name.chars().count()) && value.chars().count() <= 256
+    };
+    if tags.len() > TAGS_MAX || !tags.iter().all(is_tag) {
+        return Err(VaultError::Invalid(
+            "there are at most 50 tags, with names of 1 to 128 characters and values of up to 256",
+        ));
+    }
+    let is_custom = |(name, value): (&String, &String)| {
+        (1..=128).contains(&name.len()) && (1..=512).contains(&value.len())
+    };
+    if settings.custom.len() > CUSTOM_MAX || !settings.custom.iter().all(is_custom) {
+        return Err(VaultError::Invalid(
+            "there are at most 64 names of custom metadata, of 1 to 128 bytes, with values of 1 to \
+             512",
+        ));
+    }
+    if settings
+        .policy
+        .as_ref()
+        .is_some_and(|policy| policy.len() > POLICY_BYTES_MAX)
+    {
+        return Err(VaultError::Invalid(
+            "a policy has at most 20,480 characters",
+        ));
+    }
+    Ok(())
+}
+
+/// A value has the members that its kind names. What they hold is not looked at, and no error
+/// quotes it.
+fn check_shape(kind: Kind, value: &Value) -> Result<(), VaultError> {
+    let Some(members) = kind.members() else {
+        return match (kind, value) {
+            (Kind::ApiKey, Value::Binary(_)) => Err(VaultError::Invalid("an API key is text")),
+            _ => Ok(()),
+        };
+    };
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(value.expose())
+        .map_err(|_| VaultError::Invalid("the value of a secret of this kind is a JSON object"))?;
+    let has = |member: &&str| {
+        object
+            .get(*member)
+            .is_some_and(serde_json::Value::is_string)
+    };
+    let is_whole = members.iter().all(has);
+    wipe(object);
+    if is_whole {
+        Ok(())
+    } else {
+        Err(VaultError::Invalid(
+            "the value lacks a member that its kind has",
+        ))
+    }
+}
+
+/// Wipes the texts of a parsed value before their memory is given back.
+fn wipe(object: serde_json::Map<String, serde_json::Value>) {
+    for (_, value) in object {
+        match value {
+            serde_json::Value::String(text) => drop(Zeroizing::new(text)),
+            serde_json::Value::Object(inner) => wipe(inner),
+            serde_json::Value::Array(items) => wipe(
+                items
+                    .into_iter()
+                    .map(|item| (String::new(), item))
+                    .collect(),
+            ),
+            _ => {}
+        }
+    }
+}
+
+/// As Amazon limits a value (Secrets Manager API reference, CreateSecret).
+const VALUE_BYTES_MAX: usize = 65_536;
+const DESCRIPTION_CHARS_MAX: usize = 2_048;
+const TAGS_MAX: usize = 50;
+/// As HashiCorp Vault limits custom metadata (KV secrets engine v2 API).
+const CUSTOM_MAX: usize = 64;
+const POLICY_BYTES_MAX: usize = 20_480;
+const SUFFIX_ALPHABET: &[u8; 62] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+/// A change in between is a write of somebody else; each round one of them is done.
+const ATTEMPTS_MAX: u32 = 64;

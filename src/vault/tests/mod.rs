@@ -1,0 +1,9 @@
+//! The vault on a real catalog.
+
+mod listings;
+mod model;
+mod races;
+mod stages;
+mod tampering;
+mod values;
+mod world;
