@@ -57,11 +57,14 @@ struct Upload {
     parts: BTreeMap<u64, Bytes>,
 }
 
+/// The parts of an upload by number: how long each is, and its ETag.
+type Parts = BTreeMap<u64, (u64, String)>;
+
 /// What stands in lists: sizes and ETags by key, and the same by part for uploads in progress.
 #[derive(Debug, PartialEq, Eq)]
 struct Listed {
     objects: BTreeMap<String, (u64, String)>,
-    uploads: Vec<(String, BTreeMap<u64, (u64, String)>)>,
+    uploads: Vec<(String, Parts)>,
 }
 
 /// The same objects twice: in a Drive whose stores fail, and as they must be.

@@ -107,11 +107,7 @@ impl Attacker {
     fn columns(&self, table: &str) -> Vec<String> {
         let query = self.catalog.prepare(&format!("SELECT * FROM {table}"));
         let names = query.expect("a table");
-        names
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect()
+        names.column_names().map(str::to_owned).collect()
     }
 }
 
