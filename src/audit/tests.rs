@@ -81,7 +81,7 @@ impl World {
     }
 
     async fn create(&self, org: OrgId) {
-        let (key, _) = self.keyring.provision(org).await.unwrap();
+        let provisioned = self.keyring.provision(org).await.unwrap();
         let platform = self.keyring.open_platform().await.unwrap();
         let creation = Mutation::CreateOrganization {
             organization: Box::new(
@@ -89,8 +89,9 @@ impl World {
                     .authenticate(row(org, OrgState::Active, 1))
                     .unwrap(),
             ),
-            key,
-            owner: None,
+            key: provisioned.key,
+            name_key: provisioned.name_key,
+            records: Vec::new(),
         };
         self.platform.commit(org, creation).await.unwrap();
     }
@@ -191,6 +192,7 @@ fn row(org: OrgId, state: OrgState, sequence: u64) -> OrganizationRow {
         slug: None,
         state,
         created_ms: NOW_MS,
+        delete_after_ms: None,
         destruction: None,
         sequence,
     }

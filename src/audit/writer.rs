@@ -304,7 +304,10 @@ impl Writer {
         };
         let platform = self.keyring.open_platform().await;
         match platform.map_err(|error| error.to_string())?.verify(row) {
-            Ok(row) => Ok(matches!(row.state, OrgState::Active | OrgState::Suspended)),
+            Ok(row) => Ok(match row.state {
+                OrgState::Active | OrgState::Suspended | OrgState::Deleting => true,
+                OrgState::Sealed | OrgState::Destroyed => false,
+            }),
             Err(error) => {
                 tracing::error!(%error, "an organization's log goes to the platform's");
                 Ok(false)

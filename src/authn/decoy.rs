@@ -4,7 +4,7 @@ use names::{AccessKeyId, OrgId, PrincipalId};
 use zeroize::Zeroizing;
 
 use crate::authz::Scope;
-use crate::catalog::{CredentialRow, Unverified};
+use crate::catalog::{CredentialKind, CredentialRow, Unverified};
 use crate::entropy::Entropy;
 use crate::keyring::{AccessKeySecret, OrgKeys, RowRefused};
 
@@ -54,8 +54,10 @@ impl Decoy {
             lookup,
             org: OrgId::from_bytes(self.entropy.bytes()),
             principal: PrincipalId::from_bytes(self.entropy.bytes()),
+            kind: CredentialKind::AccessKey,
             sealed: AccessKeySecret::new(id, secret, Scope::ReadOnly).seal(platform, &lookup)?,
             created_ms: 0,
+            expires_ms: None,
             // Revoked, so that it never proves anything, whatever is presented.
             revoked_ms: Some(0),
             sequence: 1,

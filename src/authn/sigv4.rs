@@ -7,7 +7,7 @@ use super::decoy::Decoy;
 use super::error::AuthnError;
 use super::proven::Proven;
 use crate::authz::Caller;
-use crate::catalog::{CredentialRow, PlatformCatalog, RowTag, Unverified};
+use crate::catalog::{CredentialKind, CredentialRow, PlatformCatalog, RowTag, Unverified};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::keyring::{AccessKeySecret, Keyring, OrgKeys, RowRefused};
@@ -156,9 +156,11 @@ impl Authn {
         let row = platform.verify(claimed)?;
         let record = AccessKeySecret::open(platform, &row)?;
         // The row is found by a blind name; what it names in clear must be what was presented.
-        let is_presented = record.id() == presented.access_key();
+        let is_presented = record.id() == presented.access_key()
+            && row.kind == CredentialKind::AccessKey
+            && row.is_valid(self.clock.now_ms());
         Ok(Credential {
-            caller: (is_presented && row.revoked_ms.is_none()).then(|| {
+            caller: is_presented.then(|| {
                 Caller::authenticated(row.org, row.principal, record.id().clone(), record.scope())
             }),
             signing_key: SigningKey::derive(record.expose(), presented.scope()),

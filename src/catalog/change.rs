@@ -2,10 +2,9 @@ use names::OrgId;
 use sha2::{Digest, Sha256};
 
 use super::coherence::Class;
+use super::record::RecordKind;
 use super::row::Row;
-use super::rows::{
-    AccountRow, BucketRow, CredentialRow, MembershipRow, OrgKeyRow, OrganizationRow,
-};
+use super::rows::{BucketRow, CredentialRow, OrgKeyRow, OrganizationRow};
 
 /// One change of rows: what caches follow and `verify` replays.
 ///
@@ -28,7 +27,7 @@ pub struct Change {
 /// A row before and after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedRow {
-    /// Its table.
+    /// Its table; for a record with the number of its kind, as in `records/17`.
     pub table: String,
     /// The MAC before; nothing when the row is new.
     pub old_mac: Option<[u8; 32]>,
@@ -45,21 +44,24 @@ impl Change {
 
 impl ChangedRow {
     /// Which caches may hold the row, if any do.
+    ///
+    /// None can hold a credential that is new: that one was not there is kept by no cache, and
+    /// whoever signs in does not outdate what is kept of everybody else.
     pub(super) fn class(&self) -> Option<Class> {
-        const RIGHTS: [&str; 6] = [
+        const RIGHTS: [&str; 4] = [
             OrganizationRow::TABLE,
             OrgKeyRow::TABLE,
             NAME_KEYS,
             CredentialRow::TABLE,
-            AccountRow::TABLE,
-            MembershipRow::TABLE,
         ];
-        if RIGHTS.contains(&self.table.as_str()) {
+        if self.table == CredentialRow::TABLE && self.old_mac.is_none() {
+            None
+        } else if RIGHTS.contains(&self.table.as_str()) {
             Some(Class::Rights)
         } else if self.table == BucketRow::TABLE {
             Some(Class::Buckets)
         } else {
-            None
+            RecordKind::of_change(&self.table)?.class()
         }
     }
 }

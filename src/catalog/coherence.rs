@@ -25,11 +25,15 @@ pub struct Coherence(Arc<Shared>);
 /// What kind of rows changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Rows that decide a right or a key: organizations, wrapped keys, name keys, access keys,
-    /// accounts, memberships.
+    /// Rows that decide a right or a key: organizations, wrapped keys, name keys, credentials,
+    /// and the records of members, teams, agents, grants, profiles and plans.
     Rights,
     /// Buckets.
     Buckets,
+    /// Accounts, and how they are signed in.
+    Accounts,
+    /// Secrets and their versions.
+    Secrets,
 }
 
 /// How many changes had been seen when it was taken.

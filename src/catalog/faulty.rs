@@ -9,14 +9,16 @@ use names::{
 
 use super::change::Change;
 use super::coherence::Coherence;
-use super::mutation::{Bound, Conflict, Effect, UsageDelta};
+use super::mutation::{Bound, Conflict, Effect, UsageDelta, UsageSubjectKind};
+use super::record::{RecordKind, RecordQuery, RecordRow};
 use super::row::Unverified;
 use super::rows::{
-    AccountRow, AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, MembershipRow,
-    NameKeyRow, OrgKeyRow, OrganizationRow, PartRow, UploadRow, VersionRow,
+    AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, NameKeyRow, OrgKeyRow,
+    OrganizationRow, PartRow, UploadRow, VersionRow,
 };
 use super::store::{
-    CatalogError, Found, ListQuery, Listed, NamesKey, Page, Store, TagCursor, TaggedRow,
+    CatalogError, CredentialQuery, Found, ListQuery, Listed, NamesKey, Page, Recount, Store,
+    Stored, TagCursor, TaggedRow,
 };
 
 /// A store that counts its calls and fails on command, in front of a real one; for tests.
@@ -203,6 +205,56 @@ impl Store for FaultyStore {
         self.inner.parts(org, upload, after, max).await
     }
 
+    async fn record(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        id: &[u8; 16],
+    ) -> Found<Unverified<RecordRow>> {
+        self.reading("record")?;
+        self.inner.record(org, kind, id).await
+    }
+
+    async fn record_by_lookup(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        lookup: &[u8; 32],
+    ) -> Found<Unverified<RecordRow>> {
+        self.reading("record_by_lookup")?;
+        self.inner.record_by_lookup(org, kind, lookup).await
+    }
+
+    async fn records(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        query: RecordQuery,
+    ) -> Page<Unverified<RecordRow>> {
+        self.reading("records")?;
+        self.inner.records(org, kind, query).await
+    }
+
+    async fn count_records(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        state: Option<u8>,
+    ) -> Result<u64, CatalogError> {
+        self.reading("count_records")?;
+        self.inner.count_records(org, kind, state).await
+    }
+
+    async fn seats(
+        &self,
+        account: AccountId,
+        after: Option<OrgId>,
+        max: u32,
+    ) -> Page<Unverified<RecordRow>> {
+        self.reading("seats")?;
+        self.inner.seats(account, after, max).await
+    }
+
     async fn usage(
         &self,
         org: OrgId,
@@ -211,6 +263,27 @@ impl Store for FaultyStore {
     ) -> Result<Vec<UsageDelta>, CatalogError> {
         self.reading("usage")?;
         self.inner.usage(org, from_ms, until_ms).await
+    }
+
+    async fn usage_by(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        subjects: UsageSubjectKind,
+    ) -> Result<Vec<UsageDelta>, CatalogError> {
+        self.reading("usage_by")?;
+        self.inner.usage_by(org, from_ms, until_ms, subjects).await
+    }
+
+    async fn stored(&self, org: OrgId) -> Result<Stored, CatalogError> {
+        self.reading("stored")?;
+        self.inner.stored(org).await
+    }
+
+    async fn recount(&self, org: OrgId) -> Result<Recount, CatalogError> {
+        self.reading("recount")?;
+        self.inner.recount(org).await
     }
 
     async fn audit_segments(
@@ -222,6 +295,20 @@ impl Store for FaultyStore {
     ) -> Page<AuditSegmentRow> {
         self.reading("audit_segments")?;
         self.inner.audit_segments(org, node, from, max).await
+    }
+
+    async fn audit_segments_between(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        after: Option<(NodeId, u64)>,
+        max: u32,
+    ) -> Page<AuditSegmentRow> {
+        self.reading("audit_segments_between")?;
+        self.inner
+            .audit_segments_between(org, from_ms, until_ms, after, max)
+            .await
     }
 
     async fn audit_chains(&self, org: OrgId) -> Result<Vec<(NodeId, u64)>, CatalogError> {
@@ -278,21 +365,19 @@ impl Store for FaultyStore {
     async fn credentials(
         &self,
         org: OrgId,
-        after: Option<[u8; 32]>,
-        max: u32,
+        query: CredentialQuery,
     ) -> Page<Unverified<CredentialRow>> {
         self.reading("credentials")?;
-        self.inner.credentials(org, after, max).await
+        self.inner.credentials(org, query).await
     }
 
-    async fn account(&self, account: AccountId) -> Found<Unverified<AccountRow>> {
-        self.reading("account")?;
-        self.inner.account(account).await
-    }
-
-    async fn memberships(&self, org: OrgId) -> Page<Unverified<MembershipRow>> {
-        self.reading("memberships")?;
-        self.inner.memberships(org).await
+    async fn credential_uses(
+        &self,
+        org: OrgId,
+        lookups: &[[u8; 32]],
+    ) -> Result<Vec<([u8; 32], u64)>, CatalogError> {
+        self.reading("credential_uses")?;
+        self.inner.credential_uses(org, lookups).await
     }
 
     async fn changes_since(&self, seq: u64, max: u32) -> Page<Change> {
@@ -313,6 +398,27 @@ impl Store for FaultyStore {
     async fn claims(&self, max: u32) -> Page<(OrgId, BlobId)> {
         self.reading("claims")?;
         self.inner.claims(max).await
+    }
+
+    async fn expired_records(
+        &self,
+        kind: RecordKind,
+        now_ms: u64,
+        max: u32,
+    ) -> Page<Unverified<RecordRow>> {
+        self.reading("expired_records")?;
+        self.inner.expired_records(kind, now_ms, max).await
+    }
+
+    async fn organizations_due_for_destruction(
+        &self,
+        now_ms: u64,
+        max: u32,
+    ) -> Page<Unverified<OrganizationRow>> {
+        self.reading("organizations_due_for_destruction")?;
+        self.inner
+            .organizations_due_for_destruction(now_ms, max)
+            .await
     }
 
     async fn orgs_with_trash(&self, now_ms: u64, max: u32) -> Page<OrgId> {

@@ -8,6 +8,7 @@ mod conformance;
 mod faulty;
 mod handle;
 mod mutation;
+mod record;
 mod row;
 mod rows;
 mod sqlite;
@@ -25,16 +26,17 @@ pub use handle::{
 };
 pub use mutation::{
     Accounting, Bound, CommitVersion, CompletedUpload, Conflict, Effect, Expect, Meter, Mutation,
-    Rewrap, UsageDelta,
+    Rewrap, StoredLimits, UsageDelta, UsageSubject, UsageSubjectKind,
 };
+pub use record::{RecordGuard, RecordKind, RecordQuery, RecordRow, RecordWrite, Sealing};
 pub use row::{Authenticated, FieldSink, Row, RowTag, Unverified};
 pub use rows::{
-    AccountRow, AuditSegmentRow, BlobRow, Body, BucketRow, Content, CredentialRow, Destruction,
-    KeyState, MembershipRow, NameKeyRow, OrgKeyRow, OrgState, OrganizationRow, PartRow, Role,
-    Slice, UploadRow, VersionRow, decode_slices, encode_slices,
+    AuditSegmentRow, BlobRow, Body, BucketRow, Content, CredentialKind, CredentialRow, Destruction,
+    KeyState, NameKeyRow, OrgKeyRow, OrgState, OrganizationRow, PartRow, Slice, UploadRow,
+    VersionRow, decode_slices, encode_slices,
 };
 pub use sqlite::SqliteStore;
 pub use store::{
-    After, CatalogError, Found, ListEntry, ListQuery, Listed, NamesKey, Page, Store, TagCursor,
-    TaggedRow,
+    After, CatalogError, CredentialQuery, Found, ListEntry, ListQuery, Listed, NamesKey, Page,
+    Recount, SEGMENT_SPAN_MS_MAX, Store, Stored, TagCursor, TaggedRow,
 };

@@ -1,13 +1,15 @@
 //! What may be done to the catalog: one intention each, judged by itself, never "update a row".
 
 use names::{
-    BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, UploadId, VersionId,
+    BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId, UploadId,
+    VersionId,
 };
 
+use super::record::{RecordGuard, RecordKind, RecordRow, RecordWrite};
 use super::row::{Authenticated, RowTag};
 use super::rows::{
-    AccountRow, AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, MembershipRow,
-    NameKeyRow, OrgKeyRow, OrganizationRow, PartRow, UploadRow, VersionRow,
+    AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, NameKeyRow, OrgKeyRow,
+    OrganizationRow, PartRow, UploadRow, VersionRow,
 };
 
 /// An intention of the domain. Every one is judged inside the transaction that applies it: one
@@ -68,23 +70,37 @@ pub enum Mutation {
     /// Appends a segment to an activity log; its number must be the next of its node's chain
     /// ([`Conflict::Stale`] with the number of the last, 0 also when there is none).
     AppendAudit(AuditSegmentRow),
-    /// Adds to the usage of the organization.
+    /// Changes records: all writes are applied, or none. Guards are judged as of after the writes,
+    /// in the same transaction. The organization is there and not destroyed
+    /// ([`Conflict::Missing`]), and every key version that a write names is open.
+    CommitRecords {
+        /// What changes; each record once at most ([`Conflict::Changed`]).
+        writes: Vec<RecordWrite>,
+        /// What must hold then.
+        guards: Vec<RecordGuard>,
+    },
+    /// Adds to the usage of the organization. What is stored is counted by the catalog itself, and
+    /// by nobody else ([`Conflict::Missing`]).
     AddUsage(Vec<UsageDelta>),
     /// Folds appended usage deltas of the organization into their sums.
     FoldUsage,
+    /// Notes when credentials of the organization were last used, each by its lookup: a hint that
+    /// is not authenticated. The latest time stays; what is no credential of it is passed over.
+    NoteUses(Vec<([u8; 32], u64)>),
 
     // Below: only a platform or job handle takes these; one that a permit opened answers
     // [`Conflict::Missing`].
-    /// Makes an organization with its first key and, for a personal one, its owner
-    /// ([`Conflict::Exists`] when identifier or slug is taken).
+    /// Makes an organization with its keys and first records ([`Conflict::Exists`] when identifier
+    /// or slug is taken).
     CreateOrganization {
         /// The organization.
         organization: Box<Authenticated<OrganizationRow>>,
         /// The first version of its key.
         key: Authenticated<OrgKeyRow>,
-        /// The account that owns it and its membership. The membership stands under the new
-        /// organization's own key.
-        owner: Option<(Authenticated<AccountRow>, Authenticated<MembershipRow>)>,
+        /// Its name key, sealed under that key.
+        name_key: NameKeyRow,
+        /// Its first records, which stand under that key: who owns it.
+        records: Vec<Authenticated<RecordRow>>,
     },
     /// Replaces an organization's row whose sequence is the one before ([`Conflict::Changed`]).
     ReplaceOrganization(Authenticated<OrganizationRow>),
@@ -109,12 +125,21 @@ pub enum Mutation {
     },
     /// Stores the organization's name key ([`Conflict::Exists`]).
     CreateNameKey(NameKeyRow),
-    /// Adds an access key ([`Conflict::Exists`]).
+    /// Adds a credential ([`Conflict::Exists`]).
     CreateCredential(Authenticated<CredentialRow>),
-    /// Replaces an access key's row whose sequence is the one before ([`Conflict::Changed`]).
+    /// Replaces a credential's row whose sequence is the one before ([`Conflict::Changed`]).
     ReplaceCredential(Authenticated<CredentialRow>),
-    /// Takes the organization's keys, credentials and memberships away in one transaction and
-    /// replaces its row, whose sequence is the one before ([`Conflict::Changed`]).
+    /// Platform only: deletes up to `rows_max` credentials of all organizations that expired by
+    /// `now_ms`; [`Effect::Purged`] says whether some are left.
+    DeleteExpiredCredentials {
+        /// The time.
+        now_ms: u64,
+        /// How many at most.
+        rows_max: u32,
+    },
+    /// Takes the organization's keys, credentials, and all records that decide rights or hold
+    /// secrets away in one transaction and replaces its row, whose sequence is the one before
+    /// ([`Conflict::Changed`]).
     DestroyOrganization(Authenticated<OrganizationRow>),
     /// Deletes up to `rows_max` more rows of a destroyed organization; [`Effect::Purged`] says
     /// whether some are left. Usage stays: it is billed.
@@ -152,8 +177,10 @@ impl Mutation {
             | Self::PutPart { .. }
             | Self::AbortUpload { .. }
             | Self::AppendAudit(_)
+            | Self::CommitRecords { .. }
             | Self::AddUsage(_)
-            | Self::FoldUsage => true,
+            | Self::FoldUsage
+            | Self::NoteUses(_) => true,
             Self::CreateOrganization { .. }
             | Self::ReplaceOrganization(_)
             | Self::CreatePlatformKey(_)
@@ -163,6 +190,7 @@ impl Mutation {
             | Self::CreateNameKey(_)
             | Self::CreateCredential(_)
             | Self::ReplaceCredential(_)
+            | Self::DeleteExpiredCredentials { .. }
             | Self::DestroyOrganization(_)
             | Self::PurgeOrganization { .. }
             | Self::Rewrap(_)
@@ -220,6 +248,18 @@ pub struct Accounting {
     pub hour_ms: u64,
     /// From when on replaced blobs may be collected, milliseconds since the epoch.
     pub trash_not_before_ms: u64,
+    /// What may be stored.
+    pub limits: StoredLimits,
+}
+
+/// How much an organization may store. A commit that would grow what is stored over a limit fails
+/// ([`Conflict::OverLimit`]); one that makes it less, or no more, never does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoredLimits {
+    /// Bytes of plaintext in objects and parts.
+    pub bytes_max: Option<u64>,
+    /// Objects.
+    pub objects_max: Option<u64>,
 }
 
 /// What is counted per organization and hour.
@@ -237,6 +277,32 @@ pub enum Meter {
     IngressBytes = 4,
     /// Bytes of answer bodies.
     EgressBytes = 5,
+    /// Secrets that were revealed.
+    SecretReads = 6,
+    /// Secrets that were used through the broker, and not revealed.
+    SecretUses = 7,
+}
+
+/// Of what in an organization use is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum UsageSubject {
+    /// The organization as a whole.
+    #[default]
+    Whole,
+    /// One principal.
+    Principal(PrincipalId),
+    /// One bucket.
+    Bucket(BucketId),
+}
+
+/// The parts that use is counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum UsageSubjectKind {
+    /// By principal.
+    Principal = 1,
+    /// By bucket.
+    Bucket = 2,
 }
 
 /// A change of a meter.
@@ -246,6 +312,8 @@ pub struct UsageDelta {
     pub hour_ms: u64,
     /// What is counted.
     pub meter: Meter,
+    /// Of what: use by a principal or in a bucket is part of the whole, and counted there too.
+    pub subject: UsageSubject,
     /// By how much it changes.
     pub amount: i64,
 }
@@ -254,12 +322,12 @@ pub struct UsageDelta {
 /// that found the old value in place.
 #[derive(Debug)]
 pub enum Rewrap {
-    /// A membership, bucket or version row with a new tag, and for a version a resealed ETag.
-    Membership {
+    /// A record, its sealed bytes rewrapped, with a new tag.
+    Record {
         /// The tag before.
         old: RowTag,
-        /// The same row under the new key.
-        new: Authenticated<MembershipRow>,
+        /// The same record under the new key.
+        new: Authenticated<RecordRow>,
     },
     /// A bucket row with a new tag.
     Bucket {
@@ -340,18 +408,11 @@ pub enum Rewrap {
         /// The same row.
         new: Authenticated<OrganizationRow>,
     },
-    /// Platform only: an account's row under the platform's new key.
-    Account {
-        /// The tag before.
-        old: RowTag,
-        /// The same row.
-        new: Authenticated<AccountRow>,
-    },
-    /// Platform only: an access key's row under the platform's new key.
+    /// Platform only: a credential's row under the platform's new key.
     Credential {
         /// The tag before.
         old: RowTag,
-        /// The same access key, its record rewrapped.
+        /// The same credential, its record rewrapped.
         new: Authenticated<CredentialRow>,
     },
     /// Platform only: a wrapped key's row under the platform's new key.
@@ -421,6 +482,26 @@ pub enum Conflict {
     /// Something names the key version still.
     #[error("the key version is in use")]
     InUse,
+    /// There would be more records of a kind than a guard allows.
+    #[error("there may be {max} of the kind {kind} at most")]
+    LimitReached {
+        /// The kind.
+        kind: RecordKind,
+        /// How many there may be.
+        max: u64,
+    },
+    /// There would be fewer records of a kind than a guard demands.
+    #[error("too few of the kind {kind} would be left")]
+    TooFew {
+        /// The kind.
+        kind: RecordKind,
+    },
+    /// More would be stored than may be.
+    #[error("more would be stored than may be, by the meter {meter:?}")]
+    OverLimit {
+        /// [`Meter::StoredBytes`] or [`Meter::Objects`].
+        meter: Meter,
+    },
 }
 
 /// Mutations of one organization, bound to it by the handle.

@@ -1,8 +1,8 @@
 //! The rows, as the domain modules write them. Times are milliseconds since the epoch.
 
 use names::{
-    AccountId, BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId,
-    RootId, Slug, UploadId, VersionId,
+    BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId, RootId, Slug,
+    UploadId, VersionId,
 };
 
 use super::row::{FieldSink, Row};
@@ -19,6 +19,8 @@ pub enum OrgState {
     Sealed = 3,
     /// Keys deleted.
     Destroyed = 4,
+    /// Asked to be deleted, and within its grace period: reads only.
+    Deleting = 5,
 }
 
 /// An organization. Authority: the platform.
@@ -32,6 +34,8 @@ pub struct OrganizationRow {
     pub state: OrgState,
     /// When it was made.
     pub created_ms: u64,
+    /// From when on it is to be destroyed, if it is asked to be deleted.
+    pub delete_after_ms: Option<u64>,
     /// What is known of its keys once they are destroyed.
     pub destruction: Option<Destruction>,
     /// Counts the changes of this row.
@@ -104,73 +108,14 @@ impl Row for OrganizationRow {
         }
         fields.number(self.state as u64);
         fields.number(self.created_ms);
+        match self.delete_after_ms {
+            Some(ms) => fields.number(ms),
+            None => fields.null(),
+        }
         match &self.destruction {
             Some(destruction) => fields.bytes(&destruction.encode()),
             None => fields.null(),
         }
-        fields.number(self.sequence);
-    }
-}
-
-/// A person's account. Authority: the platform.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountRow {
-    /// Which.
-    pub account: AccountId,
-    /// The organization that was made with it.
-    pub personal_org: OrgId,
-    /// When it was made.
-    pub created_ms: u64,
-    /// Counts the changes of this row.
-    pub sequence: u64,
-}
-
-impl Row for AccountRow {
-    const TABLE: &'static str = "accounts";
-    fn authority(&self) -> OrgId {
-        OrgId::PLATFORM
-    }
-    fn fields(&self, fields: &mut dyn FieldSink) {
-        fields.bytes(self.account.bytes());
-        fields.bytes(self.personal_org.bytes());
-        fields.number(self.created_ms);
-        fields.number(self.sequence);
-    }
-}
-
-/// What a member may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Role {
-    /// Everything.
-    Owner = 1,
-}
-
-/// That an account belongs to an organization. Authority: that organization.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MembershipRow {
-    /// The organization.
-    pub org: OrgId,
-    /// The account.
-    pub account: AccountId,
-    /// The member's principal in this organization.
-    pub principal: PrincipalId,
-    /// What the member may do.
-    pub role: Role,
-    /// Counts the changes of this row.
-    pub sequence: u64,
-}
-
-impl Row for MembershipRow {
-    const TABLE: &'static str = "memberships";
-    fn authority(&self) -> OrgId {
-        self.org
-    }
-    fn fields(&self, fields: &mut dyn FieldSink) {
-        fields.bytes(self.org.bytes());
-        fields.bytes(self.account.bytes());
-        fields.bytes(self.principal.bytes());
-        fields.number(self.role as u64);
         fields.number(self.sequence);
     }
 }
@@ -237,24 +182,62 @@ pub struct NameKeyRow {
     pub key_version: u32,
 }
 
-/// An access key in the credential directory. Authority: the platform.
+/// What a credential is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CredentialKind {
+    /// An id and a secret that sign requests (SigV4).
+    AccessKey = 1,
+    /// A bearer token.
+    ApiToken = 2,
+    /// A person's session.
+    Session = 3,
+    /// An id, a secret and a token that sign requests for a while (STS).
+    StsSession = 4,
+}
+
+impl CredentialKind {
+    /// The kind that has this number.
+    pub(super) fn of(number: u8) -> Option<Self> {
+        let kinds = [
+            Self::AccessKey,
+            Self::ApiToken,
+            Self::Session,
+            Self::StsSession,
+        ];
+        kinds.into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// A credential in the directory of them. Authority: the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialRow {
-    /// The blind name of the access key id under the platform's name key.
+    /// The blind name of its id under the platform's name key.
     pub lookup: [u8; 32],
     /// The one organization that it belongs to.
     pub org: OrgId,
     /// The one principal in it.
     pub principal: PrincipalId,
-    /// Access key id, secret and scope: a record sealed under the platform's key (table
-    /// `credentials`, primary key `lookup`, column `secret`).
+    /// What it is.
+    pub kind: CredentialKind,
+    /// Its id, its secret or the secret's hash, and how far it reaches: a record sealed under the
+    /// platform's key (table `credentials`, primary key `lookup`, column `secret`).
     pub sealed: Vec<u8>,
     /// When it was made.
     pub created_ms: u64,
-    /// When it was revoked, if it was. A revoked key never works again.
+    /// From when on it proves nothing; nothing for one that lives until it is revoked.
+    pub expires_ms: Option<u64>,
+    /// When it was revoked, if it was. A revoked one never works again.
     pub revoked_ms: Option<u64>,
     /// Counts the changes of this row.
     pub sequence: u64,
+}
+
+impl CredentialRow {
+    /// Whether it proves anything at `now_ms`.
+    pub fn is_valid(&self, now_ms: u64) -> bool {
+        self.revoked_ms.is_none() && self.expires_ms.is_none_or(|expires_ms| now_ms < expires_ms)
+    }
 }
 
 impl Row for CredentialRow {
@@ -266,11 +249,14 @@ impl Row for CredentialRow {
         fields.bytes(&self.lookup);
         fields.bytes(self.org.bytes());
         fields.bytes(self.principal.bytes());
+        fields.number(self.kind as u64);
         fields.bytes(&self.sealed);
         fields.number(self.created_ms);
-        match self.revoked_ms {
-            Some(ms) => fields.number(ms),
-            None => fields.null(),
+        for time in [self.expires_ms, self.revoked_ms] {
+            match time {
+                Some(ms) => fields.number(ms),
+                None => fields.null(),
+            }
         }
         fields.number(self.sequence);
     }

@@ -1,16 +1,19 @@
+use std::fmt;
+
 use async_trait::async_trait;
 use names::{
-    AccountId, BlobId, BucketId, BucketName, KeyPrefix, NodeId, ObjectKey, OrgId, PartNumber, Slug,
-    UploadId, VersionId,
+    AccountId, BlobId, BucketId, BucketName, KeyPrefix, NodeId, ObjectKey, OrgId, PartNumber,
+    PrincipalId, Slug, UploadId, VersionId,
 };
 
 use super::change::Change;
 use super::coherence::Coherence;
-use super::mutation::{Bound, Conflict, Effect, UsageDelta};
+use super::mutation::{Bound, Conflict, Effect, UsageDelta, UsageSubjectKind};
+use super::record::{RecordKind, RecordQuery, RecordRow};
 use super::row::Unverified;
 use super::rows::{
-    AccountRow, AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, MembershipRow,
-    NameKeyRow, OrgKeyRow, OrganizationRow, PartRow, UploadRow, VersionRow,
+    AuditSegmentRow, BlobRow, BucketRow, Content, CredentialKind, CredentialRow, NameKeyRow,
+    OrgKeyRow, OrganizationRow, PartRow, UploadRow, VersionRow,
 };
 
 /// What went wrong with the catalog itself.
@@ -102,20 +105,79 @@ pub trait Store: Send + Sync + 'static {
         max: u32,
     ) -> Page<Unverified<PartRow>>;
 
-    /// The sums of the organization's usage from `from_ms` until before `until_ms`, per hour and
-    /// meter, folded and unfolded together.
+    /// A record.
+    async fn record(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        id: &[u8; 16],
+    ) -> Found<Unverified<RecordRow>>;
+    /// A record by its blind name.
+    async fn record_by_lookup(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        lookup: &[u8; 32],
+    ) -> Found<Unverified<RecordRow>>;
+    /// A page of records of a kind, by id.
+    async fn records(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        query: RecordQuery,
+    ) -> Page<Unverified<RecordRow>>;
+    /// How many records of a kind there are, in one state or in any.
+    async fn count_records(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        state: Option<u8>,
+    ) -> Result<u64, CatalogError>;
+    /// Up to `max` members that an account is, in organizations after `after`, by organization.
+    async fn seats(
+        &self,
+        account: AccountId,
+        after: Option<OrgId>,
+        max: u32,
+    ) -> Page<Unverified<RecordRow>>;
+
+    /// The sums of the organization's usage as a whole from `from_ms` until before `until_ms`, per
+    /// hour and meter, folded and unfolded together.
     async fn usage(
         &self,
         org: OrgId,
         from_ms: u64,
         until_ms: u64,
     ) -> Result<Vec<UsageDelta>, CatalogError>;
+    /// The same by principal or by bucket, per hour, subject and meter.
+    async fn usage_by(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        subjects: UsageSubjectKind,
+    ) -> Result<Vec<UsageDelta>, CatalogError>;
+    /// What is stored, as limits are judged by.
+    async fn stored(&self, org: OrgId) -> Result<Stored, CatalogError>;
+    /// What is stored, counted in every way there is, in one snapshot.
+    async fn recount(&self, org: OrgId) -> Result<Recount, CatalogError>;
     /// Up to `max` segments of a node's chain from `from` on.
     async fn audit_segments(
         &self,
         org: OrgId,
         node: NodeId,
         from: u64,
+        max: u32,
+    ) -> Page<AuditSegmentRow>;
+    /// Up to `max` segments, by the time of their last event, that hold events from `from_ms` until
+    /// before `until_ms`, after the segment `after`. A segment that spans over
+    /// [`SEGMENT_SPAN_MS_MAX`] is found by its end alone.
+    async fn audit_segments_between(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        after: Option<(NodeId, u64)>,
         max: u32,
     ) -> Page<AuditSegmentRow>;
     /// The nodes that have a chain in the organization's log, with the number of their segments.
@@ -143,29 +205,45 @@ pub trait Store: Send + Sync + 'static {
     ) -> Page<Unverified<OrgKeyRow>>;
     /// An organization's name key.
     async fn name_key(&self, org: OrgId) -> Found<NameKeyRow>;
-    /// An access key by its blind name.
+    /// A credential by its blind name.
     async fn credential(&self, lookup: &[u8; 32]) -> Found<Unverified<CredentialRow>>;
-    /// Up to `max` of an organization's access keys after `after`, by lookup.
+    /// A page of an organization's credentials, by lookup.
     async fn credentials(
         &self,
         org: OrgId,
-        after: Option<[u8; 32]>,
-        max: u32,
+        query: CredentialQuery,
     ) -> Page<Unverified<CredentialRow>>;
-    /// An account.
-    async fn account(&self, account: AccountId) -> Found<Unverified<AccountRow>>;
-    /// An organization's members.
-    async fn memberships(&self, org: OrgId) -> Page<Unverified<MembershipRow>>;
+    /// When the organization's credentials among these were last used, as far as it was noted, in
+    /// any order.
+    async fn credential_uses(
+        &self,
+        org: OrgId,
+        lookups: &[[u8; 32]],
+    ) -> Result<Vec<([u8; 32], u64)>, CatalogError>;
     /// The changes after `seq`, oldest first, up to `max`.
     async fn changes_since(&self, seq: u64, max: u32) -> Page<Change>;
     /// The number and chain head of the last change; `(0, zeros)` before the first.
     async fn last_change(&self) -> Result<(u64, [u8; 32]), CatalogError>;
 
     /// Up to `max` things that name a version of the organization's key. For the platform's key
-    /// those are organizations, accounts, access keys and wrapped keys besides its own log.
+    /// those are organizations, credentials and wrapped keys besides its own records and log.
     async fn named_by_key(&self, org: OrgId, version: u32, max: u32) -> Page<NamesKey>;
     /// The claims that have not been forgotten, of all organizations.
     async fn claims(&self, max: u32) -> Page<(OrgId, BlobId)>;
+    /// Up to `max` records of a kind that expired by `now_ms`, of all organizations, oldest first.
+    async fn expired_records(
+        &self,
+        kind: RecordKind,
+        now_ms: u64,
+        max: u32,
+    ) -> Page<Unverified<RecordRow>>;
+    /// Up to `max` organizations that are asked to be deleted and whose grace period has ended by
+    /// `now_ms`, the longest over first.
+    async fn organizations_due_for_destruction(
+        &self,
+        now_ms: u64,
+        max: u32,
+    ) -> Page<Unverified<OrganizationRow>>;
     /// The organizations that have garbage due by `now_ms`.
     async fn orgs_with_trash(&self, now_ms: u64, max: u32) -> Page<OrgId>;
     /// Every authenticated row of an organization, `max` at a time: what `verify` replays.
@@ -211,6 +289,82 @@ pub trait Store: Send + Sync + 'static {
 pub type Found<T> = Result<Option<T>, CatalogError>;
 /// Rows in order.
 pub type Page<T> = Result<Vec<T>, CatalogError>;
+
+/// Which credentials of an organization, by lookup.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CredentialQuery {
+    /// Those of one principal, or all.
+    pub principal: Option<PrincipalId>,
+    /// Those of one kind, or all.
+    pub kind: Option<CredentialKind>,
+    /// Those whose lookups come after this one.
+    pub after: Option<[u8; 32]>,
+    /// How many at most.
+    pub max: u32,
+}
+
+/// What an organization stores: never less than nothing, unless somebody wrote so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes of plaintext in objects and parts.
+    pub bytes: i64,
+    /// Objects.
+    pub objects: i64,
+}
+
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes in {} objects", self.bytes, self.objects)
+    }
+}
+
+impl Stored {
+    /// A version of an object.
+    pub(super) fn version(size: u64) -> Self {
+        Self {
+            objects: 1,
+            ..Self::part(size)
+        }
+    }
+
+    /// A part of an upload.
+    pub(super) fn part(size: u64) -> Self {
+        Self {
+            bytes: i64::try_from(size).unwrap_or(i64::MAX),
+            objects: 0,
+        }
+    }
+
+    /// Both together.
+    pub(super) fn plus(self, more: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(more.bytes),
+            objects: self.objects.saturating_add(more.objects),
+        }
+    }
+
+    /// The one without the other.
+    pub(super) fn minus(self, less: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(less.bytes),
+            objects: self.objects.saturating_sub(less.objects),
+        }
+    }
+}
+
+/// What an organization stores, counted in every way there is: all of them agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recount {
+    /// As limits are judged by.
+    pub stored: Stored,
+    /// As the meters of the organization as a whole add up.
+    pub metered: Stored,
+    /// As the meters of its buckets add up.
+    pub in_buckets: Stored,
+}
+
+/// How long the events of a segment are apart at most, for it to be found by the time of each.
+pub const SEGMENT_SPAN_MS_MAX: u64 = 24 * 3_600_000;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -259,8 +413,8 @@ pub enum ListEntry<R> {
 /// Something that names a version of an organization's key, as it is stored.
 #[derive(Debug)]
 pub enum NamesKey {
-    /// A membership.
-    Membership(Unverified<MembershipRow>),
+    /// A record.
+    Record(Unverified<RecordRow>),
     /// A bucket.
     Bucket(Unverified<BucketRow>),
     /// A version of an object.
@@ -280,8 +434,6 @@ pub enum NamesKey {
     /// Platform only.
     Organization(Unverified<OrganizationRow>),
     /// Platform only.
-    Account(Unverified<AccountRow>),
-    /// Platform only.
     Credential(Unverified<CredentialRow>),
     /// Platform only.
     OrgKey(Unverified<OrgKeyRow>),
@@ -299,8 +451,8 @@ pub struct TagCursor {
 /// A row with its MAC, for checking every one.
 #[derive(Debug)]
 pub enum TaggedRow {
-    /// A row that stands under its organization's key.
-    Membership(Unverified<MembershipRow>),
+    /// A record.
+    Record(Unverified<RecordRow>),
     /// A bucket.
     Bucket(Unverified<BucketRow>),
     /// A version, with what it holds.
@@ -313,8 +465,6 @@ pub enum TaggedRow {
     Organization(Unverified<OrganizationRow>),
     /// A wrapped key (authority: the platform).
     OrgKey(Unverified<OrgKeyRow>),
-    /// An access key of the organization (authority: the platform).
+    /// A credential of the organization (authority: the platform).
     Credential(Unverified<CredentialRow>),
-    /// The account whose personal organization it is (authority: the platform).
-    Account(Unverified<AccountRow>),
 }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::conformance::{conforms, world::World, world::make_platform_key};
 use super::{
     CatalogError, CommitError, Conflict, Effect, Fault, FaultyStore, Mutation, SqliteStore, Store,
-    UsageDelta, doors,
+    UsageDelta, UsageSubject, doors,
 };
 use crate::authz::{Operator, record_activity_as_operator};
 use crate::catalog::Meter;
@@ -92,6 +92,7 @@ async fn a_permit_opens_no_door_to_rights_and_keys() {
         Mutation::AddUsage(vec![UsageDelta {
             hour_ms: 0,
             meter: Meter::Requests,
+            subject: UsageSubject::Whole,
             amount: 1,
         }])
     };
@@ -105,8 +106,12 @@ async fn a_permit_opens_no_door_to_rights_and_keys() {
     assert_eq!(done, [Ok(Effect::Done), Ok(Effect::Done)]);
     assert_eq!(handle.usage(0, u64::MAX).await.unwrap().len(), 1);
 
-    // The platform and a job may.
-    assert!(platform.commit(world.org, name_key()).await.is_ok());
+    // The platform and a job may ask.
+    let exists = platform.commit(world.org, name_key()).await;
+    assert!(matches!(
+        exists,
+        Err(CommitError::Conflict(Conflict::Exists))
+    ));
     let job = jobs.open(world.org, "a test");
     assert!(matches!(
         job.commit(delete()).await,

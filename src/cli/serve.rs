@@ -353,14 +353,7 @@ async fn show_first_key(config: &Config, opened: &Opened) -> Outcome {
         )?;
         out.flush()
     };
-    first_start(
-        &act,
-        &opened.administration,
-        &opened.keyring,
-        &opened.jobs,
-        show,
-    )
-    .await?;
+    first_start(&act, &opened.administration, show).await?;
     Ok(())
 }
 

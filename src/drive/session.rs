@@ -8,7 +8,7 @@ use super::service::Shared;
 use crate::authz::{Action, Allowance, Permit};
 use crate::catalog::{
     Accounting, BucketRow, Class, CommitError, Conflict, Effect, ListEntry, Mutation, OrgCatalog,
-    Row, Unverified,
+    Row, StoredLimits, Unverified,
 };
 use crate::keyring::{OrgKeys, RowRefused};
 
@@ -174,6 +174,7 @@ impl<A: Action> Session<A> {
         Ok(Accounting {
             hour_ms: allowance.hour_ms(),
             trash_not_before_ms: self.shared.clock.now_ms().saturating_add(delay_ms),
+            limits: StoredLimits::default(),
         })
     }
 }

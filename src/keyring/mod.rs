@@ -5,6 +5,7 @@ mod access_key;
 mod name_keys;
 mod org_keys;
 mod random;
+mod records;
 mod ring;
 mod root_file;
 mod rotation;
@@ -13,7 +14,9 @@ mod rotation;
 mod tests;
 
 pub use access_key::AccessKeySecret;
+pub use name_keys::NameIndex;
 pub use org_keys::{OrgKeys, Record, RowRefused};
-pub use ring::{Keyring, KeyringError};
+pub use records::RecordDraft;
+pub use ring::{Keyring, KeyringError, Provisioned};
 pub use root_file::{RootFile, RootFileError};
 pub use rotation::{KeyVersion, Rewrapped, RotationError};

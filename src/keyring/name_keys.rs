@@ -1,103 +1,104 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use envelope::{NameKey, Secret};
 use names::{AccessKeyId, OrgId};
 
 use super::org_keys::{OrgKeys, Record, RowRefused};
 use super::random::Chance;
-use super::ring::{Keyring, KeyringError, Stamps};
-use crate::catalog::{CommitError, Conflict, Mutation, NameKeyRow};
+use super::ring::{Keyring, KeyringError};
+use crate::authz::{Action, Permit};
+use crate::catalog::{CommitError, Conflict, JobCatalog, Mutation, NameKeyRow};
 
-/// The platform's name key, while it is cached by the rules of all keys.
+/// An organization's key for blind lookups: what the catalog finds by a name that it must not
+/// read, it keeps under what this makes of the name.
 ///
-/// Under it the credential directory finds an access key by its id without holding the id.
-#[derive(Default)]
-pub(super) struct PlatformNameKey(RwLock<Option<Held>>);
+/// It outlives every rotation of the organization's key. What it makes is its one exit.
+pub struct NameIndex(NameKey);
 
-#[derive(Clone)]
-struct Held {
-    key: Arc<NameKey>,
-    opened_ms: u64,
-    stamps: Stamps,
+impl NameIndex {
+    /// The blind name. Names of two kinds never share one.
+    pub fn lookup(&self, kind: &str, name: &[u8]) -> [u8; 32] {
+        self.0.index(kind, name)
+    }
+
+    fn open(keys: &OrgKeys, row: &NameKeyRow) -> Result<Self, RowRefused> {
+        let bytes = keys.open_record(record(&[keys.org().bytes()]), &row.sealed)?;
+        let secret = Secret::from_slice(&bytes).ok_or(RowRefused::Unreadable { table: TABLE })?;
+        Ok(Self(NameKey::new(secret)))
+    }
 }
 
 impl Keyring {
-    /// Makes the name key of the organization whose keys these are, unless it has one.
-    pub async fn provision_name_key(&self, keys: &OrgKeys) -> Result<(), KeyringError> {
-        let org = keys.org();
+    /// The blind lookups of the organization that `permit` is for.
+    pub async fn names<A: Action>(
+        &self,
+        permit: &Permit<A>,
+    ) -> Result<Arc<NameIndex>, KeyringError> {
+        self.name_index(permit.org()).await
+    }
+
+    /// The blind lookups of the organization that a background job works in.
+    pub async fn names_for_job(&self, job: &JobCatalog) -> Result<Arc<NameIndex>, KeyringError> {
+        self.name_index(job.org()).await
+    }
+
+    /// A blind name under the platform's name key.
+    pub async fn platform_lookup(&self, kind: &str, name: &[u8]) -> Result<[u8; 32], KeyringError> {
+        let names = self.name_index(OrgId::PLATFORM).await?;
+        Ok(names.lookup(kind, name))
+    }
+
+    /// The blind name under which the credential directory keeps an access key.
+    pub async fn access_key_lookup(&self, id: &AccessKeyId) -> Result<[u8; 32], KeyringError> {
+        self.platform_lookup(ACCESS_KEY, id.as_str().as_bytes())
+            .await
+    }
+
+    /// Makes the platform's name key, unless it has one.
+    pub async fn provision_platform_names(&self) -> Result<(), KeyringError> {
+        let org = OrgId::PLATFORM;
+        let platform = self.open_platform().await?;
         if self.catalog.name_key(org).await?.is_some() {
             return Ok(());
         }
-        let key = NameKey::generate(&Chance(&self.entropy)).map_err(RowRefused::from)?;
-        let row = NameKeyRow {
-            org,
-            sealed: keys.seal_record(record(&[org.bytes()]), key.expose())?,
-            key_version: keys.newest_version(),
-        };
+        let (row, _) = self.fresh_names(&platform)?;
         match self.catalog.commit(org, Mutation::CreateNameKey(row)).await {
-            // Another process was first; its key is the organization's.
+            // Another process was first; its key is the platform's.
             Ok(_) | Err(CommitError::Conflict(Conflict::Exists)) => Ok(()),
             Err(CommitError::Conflict(conflict)) => Err(KeyringError::NotMade(conflict)),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// The blind name under which the credential directory keeps an access key.
-    pub async fn access_key_lookup(&self, id: &AccessKeyId) -> Result<[u8; 32], KeyringError> {
-        let key = self.platform_name_key().await?;
-        Ok(key.index(ACCESS_KEY, id.as_str().as_bytes()))
+    /// A random name key: its row to commit, and what looks up with it.
+    pub(super) fn fresh_names(
+        &self,
+        keys: &OrgKeys,
+    ) -> Result<(NameKeyRow, NameIndex), RowRefused> {
+        let org = keys.org();
+        let key = NameKey::generate(&Chance(&self.entropy))?;
+        let row = NameKeyRow {
+            org,
+            sealed: keys.seal_record(record(&[org.bytes()]), key.expose())?,
+            key_version: keys.newest_version(),
+        };
+        Ok((row, NameIndex(key)))
     }
 
-    async fn platform_name_key(&self) -> Result<Arc<NameKey>, KeyringError> {
-        let org = OrgId::PLATFORM;
+    /// Kept beside the organization's keys, and dropped with them.
+    async fn name_index(&self, org: OrgId) -> Result<Arc<NameIndex>, KeyringError> {
         let stamps = self.stamps(org);
-        if let Some(held) = self.name_key.held()
-            && self.is_current(held.opened_ms, held.stamps, stamps)
-        {
-            return Ok(held.key);
+        if let Some(names) = self.slot(org, stamps).and_then(|slot| slot.names()) {
+            return Ok(names);
         }
-        let platform = self.open_platform().await?;
+        let keys = self.keys_of(org).await?;
         let row = self.catalog.name_key(org).await?;
         let row = row.ok_or(KeyringError::NoNameKey)?;
-        let bytes = platform.open_record(record(&[org.bytes()]), &row.sealed)?;
-        let secret = Secret::from_slice(&bytes).ok_or(RowRefused::Unreadable { table: TABLE })?;
-        let key = Arc::new(NameKey::new(secret));
-        if let Some(stamps) = stamps {
-            self.name_key.hold(Held {
-                key: Arc::clone(&key),
-                opened_ms: self.clock.now_ms(),
-                stamps,
-            });
+        let names = Arc::new(NameIndex::open(&keys, &row)?);
+        if let Some(slot) = self.slot(org, stamps) {
+            slot.hold_names(&names);
         }
-        Ok(key)
-    }
-
-    /// Drops the name key, if it is outdated.
-    pub(super) fn tend_name_key(&self) {
-        let stamps = self.stamps(OrgId::PLATFORM);
-        if let Some(held) = self.name_key.held()
-            && !self.is_current(held.opened_ms, held.stamps, stamps)
-        {
-            self.name_key.empty();
-        }
-    }
-}
-
-impl PlatformNameKey {
-    /// Drops the key; it is wiped once the requests that use it end.
-    pub(super) fn empty(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn held(&self) -> Option<Held> {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn hold(&self, held: Held) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
+        Ok(names)
     }
 }
 

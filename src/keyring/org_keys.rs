@@ -56,6 +56,9 @@ pub enum RowRefused {
         /// The table.
         table: &'static str,
     },
+    /// A version of a secret names no secret.
+    #[error("a version of a secret names no secret")]
+    NoSecret,
     /// Its MAC, or what is sealed in it, is not what was written.
     #[error("{0}")]
     Envelope(#[from] envelope::Error),
@@ -137,13 +140,7 @@ impl OrgKeys {
 
     /// Seals the columns of a row.
     pub fn seal_record(&self, record: Record<'_>, bytes: &[u8]) -> Result<Vec<u8>, RowRefused> {
-        Ok(envelope::seal_record(
-            &self.newest,
-            &record.place(),
-            self.clock.now_ms(),
-            bytes,
-            &Chance(&self.entropy),
-        )?)
+        self.seal_at(record.place(), bytes)
     }
 
     /// Opens the columns of a row.
@@ -152,20 +149,39 @@ impl OrgKeys {
         record: Record<'_>,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, RowRefused> {
-        let kek = self.version(key_version(sealed)?)?;
-        Ok(envelope::open_record(kek, &self.placed(record), sealed)?)
+        self.open_at(record.place(), sealed)
     }
 
     /// Wraps a record under the newest version; its bytes stay as they are.
     pub fn rewrap_record(&self, record: Record<'_>, sealed: &[u8]) -> Result<Vec<u8>, RowRefused> {
+        self.rewrap_at(record.place(), sealed)
+    }
+
+    /// Seals a record or secret for its place.
+    pub(super) fn seal_at(&self, place: Place<'_>, bytes: &[u8]) -> Result<Vec<u8>, RowRefused> {
+        let chance = Chance(&self.entropy);
+        let now_ms = self.clock.now_ms();
+        let sealed = envelope::seal_record(&self.newest, &place, now_ms, bytes, &chance)?;
+        Ok(sealed)
+    }
+
+    /// Opens a record or secret for its place.
+    pub(super) fn open_at(
+        &self,
+        place: Place<'_>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, RowRefused> {
+        let kek = self.version(key_version(sealed)?)?;
+        Ok(envelope::open_record(kek, &self.placed(place), sealed)?)
+    }
+
+    /// Wraps a record or secret under the newest version.
+    pub(super) fn rewrap_at(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, RowRefused> {
         let old = self.version(key_version(sealed)?)?;
-        Ok(envelope::rewrap_record(
-            old,
-            &self.newest,
-            &self.placed(record),
-            sealed,
-            &Chance(&self.entropy),
-        )?)
+        let chance = Chance(&self.entropy);
+        let place = self.placed(place);
+        let rewrapped = envelope::rewrap_record(old, &self.newest, &place, sealed, &chance)?;
+        Ok(rewrapped)
     }
 
     /// Seals the ETag of a version under the newest key.
@@ -307,10 +323,10 @@ impl OrgKeys {
         Ok(fields.0)
     }
 
-    fn placed<'a>(&self, record: Record<'a>) -> RecordPlace<'a> {
+    fn placed<'a>(&self, place: Place<'a>) -> RecordPlace<'a> {
         RecordPlace {
             org_id: *self.org.bytes(),
-            place: record.place(),
+            place,
         }
     }
 }

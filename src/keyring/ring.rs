@@ -4,14 +4,14 @@ use envelope::{Kek, WrappedKek, wrap_kek};
 use moka::sync::Cache;
 use names::OrgId;
 
-use super::name_keys::PlatformNameKey;
+use super::name_keys::NameIndex;
 use super::org_keys::{OrgKeys, RowRefused};
 use super::random::Chance;
 use super::root_file::{FileIdentity, RootFile};
 use crate::authz::{Action, Permit};
 use crate::catalog::{
     Authenticated, CatalogError, Class, CommitError, Conflict, JobCatalog, KeyState, Mutation,
-    OrgKeyRow, PlatformCatalog, Stamp, Unverified,
+    NameKeyRow, OrgKeyRow, PlatformCatalog, Stamp, Unverified,
 };
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -30,7 +30,6 @@ pub struct Keyring {
     pub(super) catalog: PlatformCatalog,
     pub(super) root: RwLock<RootFile>,
     cache: Cache<OrgId, Arc<Slot>>,
-    pub(super) name_key: PlatformNameKey,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
 }
@@ -61,10 +60,24 @@ pub enum KeyringError {
     NotMade(Conflict),
 }
 
+/// The keys of an organization about to be made.
+pub struct Provisioned {
+    /// The first version of its key, to commit.
+    pub key: Authenticated<OrgKeyRow>,
+    /// Its name key, to commit with it.
+    pub name_key: NameKeyRow,
+    /// What seals and authenticates the records that are committed with them.
+    pub keys: OrgKeys,
+    /// What makes their lookups.
+    pub names: NameIndex,
+}
+
 /// What the cache holds. It keeps expired values alive until later traffic, so forgetting empties
 /// the slot itself: the keys are wiped once the requests that use them end.
-struct Slot {
+pub(super) struct Slot {
     keys: RwLock<Option<Arc<OrgKeys>>>,
+    /// Opened when it is first needed.
+    names: RwLock<Option<Arc<NameIndex>>>,
     opened_ms: u64,
     stamps: Stamps,
 }
@@ -93,7 +106,6 @@ impl Keyring {
                 .max_capacity(organizations_max)
                 .eviction_listener(|_, slot: Arc<Slot>, _| slot.empty())
                 .build(),
-            name_key: PlatformNameKey::default(),
             clock,
             entropy,
         }
@@ -127,10 +139,7 @@ impl Keyring {
 
     /// The keys of the organization that a background job works in.
     pub async fn open_for_job(&self, job: &JobCatalog) -> Result<Arc<OrgKeys>, KeyringError> {
-        match job.org() {
-            OrgId::PLATFORM => self.open_platform().await,
-            org => self.keys(org).await,
-        }
+        self.keys_of(job.org()).await
     }
 
     /// The platform's own keys.
@@ -162,16 +171,19 @@ impl Keyring {
         self.open_platform().await
     }
 
-    /// The first key of an organization about to be made: its row to commit, and the keys with
-    /// which to authenticate the other rows that are committed with it.
-    pub async fn provision(
-        &self,
-        org: OrgId,
-    ) -> Result<(Authenticated<OrgKeyRow>, OrgKeys), KeyringError> {
+    /// The first keys of an organization about to be made.
+    pub async fn provision(&self, org: OrgId) -> Result<Provisioned, KeyringError> {
         let platform = self.open_platform().await?;
         let kek = self.fresh(org, 1)?;
-        let row = platform.authenticate(self.wrapped(&kek).await?)?;
-        Ok((row, self.ring(org, vec![(kek, KeyState::Open)])?))
+        let key = platform.authenticate(self.wrapped(&kek).await?)?;
+        let keys = self.ring(org, vec![(kek, KeyState::Open)])?;
+        let (name_key, names) = self.fresh_names(&keys)?;
+        Ok(Provisioned {
+            key,
+            name_key,
+            keys,
+            names,
+        })
     }
 
     /// Drops an organization's keys. Requests under way end with those that they hold.
@@ -179,14 +191,10 @@ impl Keyring {
         if let Some(slot) = self.cache.remove(&org) {
             slot.empty();
         }
-        if org.is_platform() {
-            self.name_key.empty();
-        }
     }
 
     /// Drops all keys.
     pub fn forget_all(&self) {
-        self.name_key.empty();
         for (_, slot) in &self.cache {
             slot.empty();
         }
@@ -202,8 +210,14 @@ impl Keyring {
                 self.forget(*org);
             }
         }
-        self.tend_name_key();
         self.follow_root().await;
+    }
+
+    pub(super) async fn keys_of(&self, org: OrgId) -> Result<Arc<OrgKeys>, KeyringError> {
+        match org {
+            OrgId::PLATFORM => self.open_platform().await,
+            org => self.keys(org).await,
+        }
     }
 
     async fn keys(&self, org: OrgId) -> Result<Arc<OrgKeys>, KeyringError> {
@@ -231,12 +245,18 @@ impl Keyring {
         })
     }
 
-    fn cached(&self, org: OrgId, stamps: Option<Stamps>) -> Option<Arc<OrgKeys>> {
+    /// What is kept of an organization, if it holds at these stamps.
+    pub(super) fn slot(&self, org: OrgId, stamps: Option<Stamps>) -> Option<Arc<Slot>> {
         let slot = self.cache.get(&org)?;
         if !self.is_current(slot.opened_ms, slot.stamps, stamps) {
             self.forget(org);
             return None;
         }
+        Some(slot)
+    }
+
+    fn cached(&self, org: OrgId, stamps: Option<Stamps>) -> Option<Arc<OrgKeys>> {
+        let slot = self.slot(org, stamps)?;
         slot.keys
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -244,7 +264,7 @@ impl Keyring {
     }
 
     /// Whether what was opened at `opened_ms`, after the stamps `then`, holds at the stamps `now`.
-    pub(super) fn is_current(&self, opened_ms: u64, then: Stamps, now: Option<Stamps>) -> bool {
+    fn is_current(&self, opened_ms: u64, then: Stamps, now: Option<Stamps>) -> bool {
         let age_ms = self.clock.now_ms().checked_sub(opened_ms);
         now == Some(then) && age_ms.is_some_and(|age_ms| age_ms <= AGE_MS_MAX)
     }
@@ -254,6 +274,7 @@ impl Keyring {
         if let Some(stamps) = stamps {
             let slot = Slot {
                 keys: RwLock::new(Some(Arc::clone(&keys))),
+                names: RwLock::new(None),
                 opened_ms: self.clock.now_ms(),
                 stamps,
             };
@@ -359,8 +380,27 @@ impl Keyring {
 }
 
 impl Slot {
+    /// What makes blind lookups, if it has been opened.
+    pub(super) fn names(&self) -> Option<Arc<NameIndex>> {
+        self.names
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Keeps what makes blind lookups as long as the keys: a slot that was emptied meanwhile stays
+    /// empty.
+    pub(super) fn hold_names(&self, names: &Arc<NameIndex>) {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        if keys.is_some() {
+            *self.names.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(names));
+        }
+    }
+
     fn empty(&self) {
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *keys = None;
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

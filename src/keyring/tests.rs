@@ -6,9 +6,12 @@ use names::{BucketId, BucketName, OrgId, VersionId};
 
 use super::random::Chance;
 use super::*;
-use crate::catalog::{Authenticated, BucketRow, KeyState, RowTag, Unverified};
+use crate::catalog::{
+    Authenticated, BucketRow, Class, KeyState, RecordKind, RecordRow, RowTag, Unverified,
+};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::ops::fixture::Place;
 
 fn keys(org: u8, versions: std::ops::RangeInclusive<u32>) -> OrgKeys {
     let org = OrgId::from_bytes([org; 16]);
@@ -134,6 +137,204 @@ fn records_and_etags_are_bound_to_their_places() {
     assert_eq!(keys.open_etag(bucket, version, 1, &etag), Ok([8; 16]));
     let elsewhere = VersionId::from_bytes([5; 16]);
     assert!(keys.open_etag(bucket, elsewhere, 1, &etag).is_err());
+}
+
+fn draft(kind: RecordKind) -> RecordDraft {
+    RecordDraft {
+        kind,
+        id: [7; 16],
+        parent: Some([8; 16]),
+        lookup: Some([9; 32]),
+        state: 1,
+        created_ms: 5,
+        expires_ms: Some(6),
+        sequence: 1,
+    }
+}
+
+/// As the database has it.
+fn kept(record: &Authenticated<RecordRow>) -> Unverified<RecordRow> {
+    Unverified::new(record.row().clone(), record.tag())
+}
+
+/// Every kind in turn, under the keys of whom it stands.
+fn each_kind() -> impl Iterator<Item = (RecordKind, OrgKeys)> {
+    RecordKind::ALL.into_iter().map(|kind| {
+        let acme = keys(1, 1..=1);
+        let keys = match kind.stands_in(acme.org()) {
+            true => acme,
+            false => keys(0, 1..=1),
+        };
+        (kind, keys)
+    })
+}
+
+#[test]
+fn a_record_is_opened_as_it_was_sealed_and_as_nothing_else() {
+    for (kind, keys) in each_kind() {
+        let record = keys.seal_row(draft(kind), b"private").unwrap();
+        let (row, bytes) = keys.open_row(kept(&record)).unwrap();
+        assert_eq!((&row, bytes.as_slice()), (record.row(), &b"private"[..]));
+        let next = RecordDraft::after(&row);
+        let expected = RecordDraft {
+            sequence: 2,
+            ..draft(kind)
+        };
+        assert_eq!(next, expected);
+
+        let another = match kind {
+            RecordKind::Task => RecordKind::Ledger,
+            _ => RecordKind::Task,
+        };
+        let changes: [&dyn Fn(&mut RecordRow); 11] = [
+            &|row| row.kind = another,
+            &|row| row.id[0] ^= 1,
+            &|row| row.parent = None,
+            &|row| row.parent = Some([9; 16]),
+            &|row| row.lookup = None,
+            &|row| row.lookup = Some([8; 32]),
+            &|row| row.state += 1,
+            &|row| row.created_ms += 1,
+            &|row| row.expires_ms = None,
+            &|row| row.sequence += 1,
+            &|row| row.sealed[200] ^= 1,
+        ];
+        for (n, change) in changes.into_iter().enumerate() {
+            let mut row = record.row().clone();
+            change(&mut row);
+            let refused = keys.open_row(Unverified::new(row, record.tag()));
+            assert!(refused.is_err(), "{kind}: change {n}");
+        }
+    }
+}
+
+/// What is sealed does not open at another place, not even under a MAC that vouches for it there.
+#[test]
+fn a_record_opens_at_its_place_alone() {
+    for (kind, keys) in each_kind() {
+        let record = keys.seal_row(draft(kind), b"private").unwrap();
+        let vouched = |change: &dyn Fn(&mut RecordRow)| {
+            let mut row = record.row().clone();
+            change(&mut row);
+            keys.open_row(kept(&keys.authenticate(row).unwrap()))
+        };
+        assert!(vouched(&|row| row.state = 9).is_ok(), "{kind}");
+        let is_version = kind == RecordKind::SecretVersion;
+        assert!(vouched(&|row| row.id[15] ^= 1).is_err(), "{kind}");
+        for other in RecordKind::ALL.into_iter().filter(|other| *other != kind) {
+            assert!(vouched(&|row| row.kind = other).is_err(), "{kind} {other}");
+        }
+        // To the secret that it is a version of, a version is bound; to its parent no other kind.
+        let elsewhere = vouched(&|row| row.parent = Some([4; 16]));
+        assert_eq!(elsewhere.is_err(), is_version, "{kind}");
+        let orphan = vouched(&|row| row.parent = None);
+        assert_eq!(orphan.is_err(), is_version, "{kind}");
+    }
+}
+
+#[test]
+fn a_record_of_another_organization_does_not_open() {
+    let (ours, theirs) = (keys(1, 1..=1), keys(2, 1..=1));
+    for kind in [RecordKind::Member, RecordKind::SecretVersion] {
+        let record = theirs.seal_row(draft(kind), b"private").unwrap();
+        let foreign = RowRefused::Foreign { table: "records" };
+        assert_eq!(ours.open_row(kept(&record)).err(), Some(foreign));
+        let mut claimed = record.row().clone();
+        claimed.org = ours.org();
+        let as_ours = Unverified::new(claimed.clone(), record.tag());
+        assert!(ours.open_row(as_ours).is_err());
+        let vouched = ours.authenticate(claimed).unwrap();
+        assert!(ours.open_row(kept(&vouched)).is_err());
+    }
+    // What is the platform's is sealed by nobody else, and the other way round.
+    let platform = keys(0, 1..=1);
+    let foreign = Some(RowRefused::Foreign { table: "records" });
+    let account = ours.seal_row(draft(RecordKind::Account), b"");
+    assert_eq!(account.err(), foreign);
+    let member = platform.seal_row(draft(RecordKind::Member), b"");
+    assert_eq!(member.err(), foreign);
+    let orphan = RecordDraft {
+        parent: None,
+        ..draft(RecordKind::SecretVersion)
+    };
+    let refused = ours.seal_row(orphan, b"").err();
+    assert_eq!(refused, Some(RowRefused::NoSecret));
+}
+
+#[test]
+fn a_record_moves_to_the_newest_key_as_it_is() {
+    let (before, both, after) = (keys(1, 1..=1), keys(1, 1..=2), keys(1, 2..=2));
+    for kind in [RecordKind::Grant, RecordKind::SecretVersion] {
+        let record = before.seal_row(draft(kind), b"private").unwrap();
+        assert!(after.open_row(kept(&record)).is_err());
+        let (old, moved) = both.rewrap_row(kept(&record)).unwrap();
+        assert_eq!((old, moved.tag().key_version), (record.tag(), 2));
+        let (row, bytes) = after.open_row(kept(&moved)).unwrap();
+        assert_eq!(bytes.as_slice(), b"private");
+        let sealed = record.row().sealed.clone();
+        assert_eq!(row.sealed[192..], sealed[192..], "only its header is new");
+        assert_eq!(RecordRow { sealed, ..row }, *record.row());
+        // A rotation makes nothing authentic that was not.
+        let mut altered = record.row().clone();
+        altered.state = 2;
+        assert!(
+            both.rewrap_row(Unverified::new(altered, record.tag()))
+                .is_err()
+        );
+    }
+}
+
+#[tokio::test]
+async fn blind_names_are_an_organizations_own_and_outlive_its_keys() {
+    let world = Place::new().start().await;
+    let (acme, other) = (
+        world.organization("acme").await.org,
+        world.organization("other").await.org,
+    );
+    let names = async |org| {
+        let job = world.jobs.open(org, "test");
+        world.keyring.names_for_job(&job).await.unwrap()
+    };
+    let before = names(acme).await.lookup("secret", b"prod/database");
+    let platform = world.keyring.platform_lookup("secret", b"prod/database");
+    for another in [
+        names(acme).await.lookup("secret", b"prod/data"),
+        names(acme).await.lookup("agent", b"prod/database"),
+        names(other).await.lookup("secret", b"prod/database"),
+        platform.await.unwrap(),
+    ] {
+        assert_ne!(another, before);
+    }
+    let again = world.keyring.platform_lookup("access-key", b"BKTEST").await;
+    let id = names::AccessKeyId::parse("BKTEST").unwrap();
+    let as_access_key = world.keyring.access_key_lookup(&id).await;
+    assert_eq!(again.unwrap(), as_access_key.unwrap());
+
+    // Kept as long as the keys are, and dropped with them.
+    world.store.poll().await.unwrap();
+    let held = names(acme).await;
+    assert!(std::sync::Arc::ptr_eq(&held, &names(acme).await), "kept");
+    assert_eq!(std::sync::Arc::strong_count(&held), 2);
+    world.keyring.forget(acme);
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    let held = names(acme).await;
+    world.store.coherence().changed(acme, Class::Secrets);
+    world.keyring.tend().await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 2, "no right changed");
+    world.store.coherence().changed(acme, Class::Rights);
+    world.keyring.tend().await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    let held = names(acme).await;
+    world.keyring.forget_all();
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+
+    let job = world.jobs.open(acme, "test");
+    world.keyring.add_version(&job).await.unwrap();
+    world.keyring.close_version(&job, 1).await.unwrap();
+    assert_eq!(names(acme).await.lookup("secret", b"prod/database"), before);
+    let nobody = world.jobs.open(OrgId::from_bytes([9; 16]), "test");
+    let refused = world.keyring.names_for_job(&nobody).await.err();
+    assert!(matches!(refused, Some(KeyringError::NoKey)), "{refused:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::authz::Receipt;
-use crate::catalog::{Meter, UsageDelta};
+use crate::catalog::{Meter, UsageDelta, UsageSubject};
 
 /// What one organization used and what is not written yet, by hour. There are two hours at most
 /// while the catalog can be written.
@@ -43,6 +43,7 @@ impl Tally {
                     deltas.push(UsageDelta {
                         hour_ms,
                         meter,
+                        subject: UsageSubject::Whole,
                         amount: i64::try_from(amount).unwrap_or(i64::MAX),
                     });
                 }

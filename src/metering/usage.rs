@@ -18,6 +18,10 @@ pub struct HourUsage {
     pub ingress_bytes: i64,
     /// Bytes of answer bodies, as plaintext.
     pub egress_bytes: i64,
+    /// Secrets that were revealed.
+    pub secret_reads: i64,
+    /// Secrets that were used and not revealed.
+    pub secret_uses: i64,
 }
 
 /// Why usage cannot be read. The text is for the operator's log.
@@ -40,6 +44,8 @@ impl HourUsage {
                 Meter::Requests => &mut hour.requests,
                 Meter::IngressBytes => &mut hour.ingress_bytes,
                 Meter::EgressBytes => &mut hour.egress_bytes,
+                Meter::SecretReads => &mut hour.secret_reads,
+                Meter::SecretUses => &mut hour.secret_uses,
             };
             *meter = meter.saturating_add(sum.amount);
         }

@@ -20,7 +20,7 @@ use crate::keyring::Keyring;
 /// Destroys organizations' keys, and with them all that was ever sealed under them.
 ///
 /// ```text
-/// keys, credentials, memberships deleted in one transaction      nothing opens from here on
+/// keys, credentials, rights deleted in one transaction      nothing opens from here on
 ///   ── every node has seen it or is dead ── rows ── blobs ── pages and log ── certificate
 /// ```
 ///

@@ -14,10 +14,10 @@ use crate::keyring::{OrgKeys, Record, RowRefused};
 /// not.
 pub(super) fn rewrap(named: NamesKey, keys: &OrgKeys) -> Result<Rewrap, RowRefused> {
     Ok(match named {
-        NamesKey::Membership(row) => Rewrap::Membership {
-            old: row.tag(),
-            new: keys.authenticate(keys.verify(row)?)?,
-        },
+        NamesKey::Record(row) => {
+            let (old, new) = keys.rewrap_row(row)?;
+            Rewrap::Record { old, new }
+        }
         NamesKey::Bucket(row) => Rewrap::Bucket {
             old: row.tag(),
             new: keys.authenticate(keys.verify(row)?)?,
@@ -45,10 +45,6 @@ pub(super) fn rewrap(named: NamesKey, keys: &OrgKeys) -> Result<Rewrap, RowRefus
             old: row.tag(),
             new: keys.authenticate(keys.verify(row)?)?,
         },
-        NamesKey::Account(row) => Rewrap::Account {
-            old: row.tag(),
-            new: keys.authenticate(keys.verify(row)?)?,
-        },
         NamesKey::Credential(row) => credential(row, keys)?,
         NamesKey::OrgKey(row) => Rewrap::OrgKey {
             old: row.tag(),
@@ -60,9 +56,9 @@ pub(super) fn rewrap(named: NamesKey, keys: &OrgKeys) -> Result<Rewrap, RowRefus
 /// Names a thing for the operator: its table and its primary key.
 pub(super) fn describe(named: &NamesKey) -> String {
     match named {
-        NamesKey::Membership(row) => {
+        NamesKey::Record(row) => {
             let row = row.unverified();
-            format!("memberships {} {}", row.org, row.account)
+            format!("records {} {}", row.kind, hex::encode(row.id))
         }
         NamesKey::Bucket(row) => format!("buckets {}", row.unverified().bucket),
         NamesKey::Version(row) => format!("versions {}", row.unverified().version),
@@ -76,7 +72,6 @@ pub(super) fn describe(named: &NamesKey) -> String {
         NamesKey::AuditSegment(row) => format!("audit_segments {} {}", row.node, row.number),
         NamesKey::NameKey(row) => format!("name_keys {}", row.org),
         NamesKey::Organization(row) => format!("organizations {}", row.unverified().org),
-        NamesKey::Account(row) => format!("accounts {}", row.unverified().account),
         NamesKey::Credential(row) => {
             format!("credentials {}", hex::encode(row.unverified().lookup))
         }

@@ -4,7 +4,10 @@ use zeroize::Zeroizing;
 use super::error::TenancyError;
 use super::service::Tenancy;
 use crate::authz::{Operator, Scope};
-use crate::catalog::{CommitError, Conflict, CredentialRow, Mutation, OrgState, Unverified};
+use crate::catalog::{
+    CommitError, Conflict, CredentialKind, CredentialQuery, CredentialRow, Mutation, OrgState,
+    Unverified,
+};
 use crate::keyring::{AccessKeySecret, OrgKeys};
 
 /// An access key as it is listed: never its secret.
@@ -84,6 +87,7 @@ impl Tenancy {
         match self.organization_row(org).await?.state {
             OrgState::Active | OrgState::Suspended => {}
             OrgState::Sealed => return Err(TenancyError::State("sealed")),
+            OrgState::Deleting => return Err(TenancyError::State("being deleted")),
             OrgState::Destroyed => return Err(TenancyError::State("destroyed")),
         }
         let lookup = self.keyring.access_key_lookup(key.id()).await?;
@@ -92,8 +96,10 @@ impl Tenancy {
             lookup,
             org,
             principal: the_organization_itself(org),
+            kind: CredentialKind::AccessKey,
             sealed: key.seal(&platform, &lookup)?,
             created_ms: self.clock.now_ms(),
+            expires_ms: None,
             revoked_ms: None,
             sequence: 1,
         };
@@ -125,7 +131,13 @@ impl Tenancy {
             Some(id) => Some(self.keyring.access_key_lookup(id).await?),
             None => None,
         };
-        let claimed = self.catalog.credentials(org, after, max).await?;
+        let query = CredentialQuery {
+            kind: Some(CredentialKind::AccessKey),
+            after,
+            max,
+            ..CredentialQuery::default()
+        };
+        let claimed = self.catalog.credentials(org, query).await?;
         let platform = self.platform_for(&claimed).await?;
         claimed
             .into_iter()

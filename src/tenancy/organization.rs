@@ -5,10 +5,10 @@ use super::service::Tenancy;
 use super::standing::standing;
 use crate::authz::{Operator, Standing};
 use crate::catalog::{
-    AccountRow, Authenticated, CommitError, Conflict, MembershipRow, Mutation, OrgState,
-    OrganizationRow, Role,
+    Authenticated, CommitError, Conflict, Mutation, OrgState, OrganizationRow, RecordKind,
+    RecordRow, RecordWrite,
 };
-use crate::keyring::OrgKeys;
+use crate::keyring::{OrgKeys, Provisioned, RecordDraft};
 
 /// An organization as its operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub enum Transition {
 }
 
 impl Tenancy {
-    /// Makes an organization with its first key, in one transaction, and its name key.
+    /// Makes an organization with its first keys, in one transaction.
     pub async fn create_organization(
         &self,
         _: &Operator,
@@ -65,24 +65,31 @@ impl Tenancy {
     ) -> Result<Organization, TenancyError> {
         let now_ms = self.clock.now_ms();
         let org = OrgId::from_bytes(self.entropy.uuid_v7(now_ms));
-        let (key, keys) = self.keyring.provision(org).await?;
+        let Provisioned {
+            key,
+            name_key,
+            keys,
+            ..
+        } = self.keyring.provision(org).await?;
         let row = OrganizationRow {
             org,
             slug: Some(slug),
             state: OrgState::Active,
             created_ms: now_ms,
+            delete_after_ms: None,
             destruction: None,
             sequence: 1,
         };
-        let owner = match ownership {
-            Ownership::Provisioned => None,
-            Ownership::Personal => Some(self.owner(&keys, now_ms).await?),
+        let records = match ownership {
+            Ownership::Provisioned => Vec::new(),
+            Ownership::Personal => vec![self.owner(&keys, now_ms).await?],
         };
         let platform = self.keyring.open_platform().await?;
         let creation = Mutation::CreateOrganization {
             organization: Box::new(platform.authenticate(row.clone())?),
             key,
-            owner,
+            name_key,
+            records,
         };
         match self.catalog.commit(org, creation).await {
             Ok(_) => {}
@@ -90,8 +97,6 @@ impl Tenancy {
             Err(CommitError::Conflict(conflict)) => return Err(conflict.into()),
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
-        // A crash in between leaves none; whoever comes to need it makes it in the same way.
-        self.keyring.provision_name_key(&keys).await?;
         Ok(row.into())
     }
 
@@ -171,28 +176,43 @@ impl Tenancy {
         Ok(row)
     }
 
-    /// A new account and its membership, which stands under the new organization's own key.
+    /// Makes an account, and returns its membership, which stands under the new organization's own
+    /// key. An account whose organization is not made in the end owns nothing.
     async fn owner(
         &self,
         keys: &OrgKeys,
         now_ms: u64,
-    ) -> Result<(Authenticated<AccountRow>, Authenticated<MembershipRow>), TenancyError> {
+    ) -> Result<Authenticated<RecordRow>, TenancyError> {
         let account = AccountId::from_bytes(self.entropy.uuid_v7(now_ms));
-        let platform = self.keyring.open_platform().await?;
-        let account_row = platform.authenticate(AccountRow {
-            account,
-            personal_org: keys.org(),
+        let principal = PrincipalId::from_bytes(self.entropy.uuid_v7(now_ms));
+        let draft = |kind, id: &[u8; 16]| RecordDraft {
+            kind,
+            id: *id,
+            parent: None,
+            lookup: None,
+            state: 0,
             created_ms: now_ms,
+            expires_ms: None,
             sequence: 1,
-        })?;
-        let membership = keys.authenticate(MembershipRow {
-            org: keys.org(),
-            account,
-            principal: PrincipalId::from_bytes(self.entropy.uuid_v7(now_ms)),
-            role: Role::Owner,
-            sequence: 1,
-        })?;
-        Ok((account_row, membership))
+        };
+        let platform = self.keyring.open_platform().await?;
+        let account_row = draft(RecordKind::Account, account.bytes());
+        let account_row = platform.seal_row(account_row, keys.org().bytes())?;
+        let creation = Mutation::CommitRecords {
+            writes: vec![RecordWrite::Insert(account_row)],
+            guards: Vec::new(),
+        };
+        match self.catalog.commit(OrgId::PLATFORM, creation).await {
+            Ok(_) => {}
+            Err(CommitError::Conflict(conflict)) => return Err(conflict.into()),
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+        let membership = RecordDraft {
+            parent: Some(*account.bytes()),
+            state: OWNER,
+            ..draft(RecordKind::Member, principal.bytes())
+        };
+        Ok(keys.seal_row(membership, &[])?)
     }
 }
 
@@ -201,6 +221,7 @@ impl Transition {
     fn from(self, state: OrgState) -> Result<OrgState, TenancyError> {
         match (self, state) {
             (_, OrgState::Destroyed) => Err(TenancyError::State("destroyed")),
+            (_, OrgState::Deleting) => Err(TenancyError::State("being deleted")),
             (Self::Suspend | Self::Resume, OrgState::Sealed) => Err(TenancyError::State("sealed")),
             (Self::Suspend, _) => Ok(OrgState::Suspended),
             (Self::Resume, _) => Ok(OrgState::Active),
@@ -226,3 +247,6 @@ impl From<OrganizationRow> for Organization {
 fn misplaced(row: &OrganizationRow) -> TenancyError {
     TenancyError::Damaged(format!("the row of organization {} is misplaced", row.org))
 }
+
+/// The role of a member who may do everything, as its record's state.
+const OWNER: u8 = 1;

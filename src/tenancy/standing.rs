@@ -84,7 +84,7 @@ impl Tenancy {
 pub(super) fn standing(state: OrgState) -> Standing {
     match state {
         OrgState::Active => Standing::Active,
-        OrgState::Suspended => Standing::Suspended,
+        OrgState::Suspended | OrgState::Deleting => Standing::Suspended,
         OrgState::Sealed => Standing::Sealed,
         OrgState::Destroyed => Standing::Destroyed,
     }

@@ -5,7 +5,7 @@ use names::{OrgId, Slug};
 
 use super::*;
 use crate::authz::{Caller, Scope, Standing, record_activity};
-use crate::catalog::Class;
+use crate::catalog::{Class, RecordKind, RecordQuery};
 use crate::ops::fixture::{Place, World};
 
 fn slug(text: &str) -> Slug {
@@ -39,8 +39,10 @@ async fn an_organization_is_made_once_with_keys_of_its_own() {
     assert!(matches!(missing, Err(TenancyError::NoSuchOrganization)));
     assert_eq!(world.platform.org_keys(acme.org).await.unwrap().len(), 1);
     assert!(world.platform.name_key(acme.org).await.unwrap().is_some());
-    let memberships = world.platform.memberships(acme.org).await.unwrap();
-    assert!(memberships.is_empty());
+    let members = world
+        .platform
+        .count_records(acme.org, RecordKind::Member, None);
+    assert_eq!(members.await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -53,13 +55,24 @@ async fn a_personal_organization_has_an_account_that_owns_it() {
         .unwrap();
     let job = world.jobs.open(home.org, "test");
     let keys = world.keyring.open_for_job(&job).await.unwrap();
-    let mut memberships = world.platform.memberships(home.org).await.unwrap();
-    assert_eq!(memberships.len(), 1);
-    let member = keys.verify(memberships.remove(0)).unwrap();
-    let account = world.platform.account(member.account).await.unwrap();
+    let all = RecordQuery {
+        max: 10,
+        ..RecordQuery::default()
+    };
+    let members = world.platform.records(home.org, RecordKind::Member, all);
+    let mut members = members.await.unwrap();
+    assert_eq!(members.len(), 1);
+    let (member, _) = keys.open_row(members.remove(0)).unwrap();
+    let account = member.parent.unwrap();
+    let (platform, kind) = (OrgId::PLATFORM, RecordKind::Account);
+    let found = world.platform.record(platform, kind, &account).await;
     let platform = world.keyring.open_platform().await.unwrap();
-    let account = platform.verify(account.unwrap()).unwrap();
-    assert_eq!(account.personal_org, home.org);
+    let (_, held) = platform.open_row(found.unwrap().unwrap()).unwrap();
+    assert_eq!(held.as_slice(), home.org.bytes());
+    let seats = world
+        .platform
+        .seats(names::AccountId::from_bytes(account), None, 10);
+    assert_eq!(seats.await.unwrap().len(), 1);
 }
 
 #[tokio::test]

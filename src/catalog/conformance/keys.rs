@@ -6,8 +6,8 @@ use super::world::{
     World, accounting, assert_row, blob_row, commit, commit_version, key_row, object_key, tagged,
 };
 use crate::catalog::{
-    Authenticated, BlobRow, Body, Conflict, Content, Effect, KeyState, Mutation, NameKeyRow,
-    NamesKey, OrgKeyRow, PartRow, Rewrap, RowTag, Store, UploadRow, VersionRow,
+    Authenticated, BlobRow, Body, Conflict, Effect, KeyState, Mutation, NameKeyRow, NamesKey,
+    OrgKeyRow, RecordKind, Rewrap, RowTag, Store,
 };
 
 pub(in crate::catalog) async fn keys_are_added_closed_and_deleted(store: &dyn Store) {
@@ -47,6 +47,18 @@ pub(in crate::catalog) async fn keys_are_added_closed_and_deleted(store: &dyn St
         &store.org_keys(world.org).await.expect("keys"),
         &[closed.clone(), two.clone()],
     );
+    let named = world.commit(delete(1)).await;
+    assert_eq!(named, Err(Conflict::InUse), "the name key names it");
+    let move_name_key = async |old_key_version, version| {
+        let new = world.name_key_row(version);
+        let rewrap = Rewrap::NameKey {
+            old_key_version,
+            new,
+        };
+        let moved = world.done(Mutation::Rewrap(vec![rewrap])).await;
+        assert_eq!(moved, Effect::Rewrapped(1));
+    };
+    move_name_key(1, 2).await;
     assert_eq!(world.commit(delete(1)).await, Ok(Effect::Done));
     assert_eq!(
         world.commit(delete(1)).await,
@@ -66,6 +78,7 @@ pub(in crate::catalog) async fn keys_are_added_closed_and_deleted(store: &dyn St
     world.done(replace(two.tag(), &closed)).await;
     assert_eq!(world.commit(delete(2)).await, Err(Conflict::InUse));
     assert_eq!(world.commit(add(3)).await, Ok(Effect::Done));
+    move_name_key(2, 3).await;
     assert_eq!(world.commit(delete(2)).await, Ok(Effect::Done));
     assert_eq!(world.commit(add(2)).await, Err(Conflict::Exists));
 
@@ -104,13 +117,22 @@ pub(in crate::catalog) async fn wrapped_keys_are_found_by_their_root(store: &dyn
 }
 
 pub(in crate::catalog) async fn a_name_key_is_made_once(store: &dyn Store) {
+    let platform = OrgId::PLATFORM;
+    assert!(store.name_key(platform).await.expect("read").is_none());
     let world = World::new(store, 521).await;
-    assert!(store.name_key(world.org).await.expect("read").is_none());
-    let row = world.name_key_row(1);
+    let row = NameKeyRow {
+        org: platform,
+        ..world.name_key_row(1)
+    };
     let create = |row: &NameKeyRow| Mutation::CreateNameKey(row.clone());
-    assert_eq!(world.commit(create(&row)).await, Ok(Effect::Done));
+    let done = commit(store, platform, create(&row)).await;
+    assert_eq!(done, Ok(Effect::Done));
+    let again = commit(store, platform, create(&row)).await;
+    assert_eq!(again, Err(Conflict::Exists));
+    assert_eq!(store.name_key(platform).await.expect("read"), Some(row));
+    // An organization has one from the start.
+    let row = world.name_key_row(1);
     assert_eq!(world.commit(create(&row)).await, Err(Conflict::Exists));
-    assert_eq!(store.name_key(world.org).await.expect("read"), Some(row));
     let other = World::new(store, 522).await;
     assert_eq!(
         other.commit(create(&world.name_key_row(1))).await,
@@ -184,12 +206,13 @@ pub(in crate::catalog) async fn a_closed_key_takes_no_writes(store: &dyn Store) 
 
 pub(in crate::catalog) async fn a_key_goes_when_nothing_names_it(store: &dyn Store) {
     let world = World::empty(store, 541);
-    let (account, membership) = world.owner();
-    let owner = (tagged(account, 1), tagged(membership, 1));
-    world.create(Some(owner)).await.expect("no conflict");
-    world
-        .done(Mutation::CreateNameKey(world.name_key_row(1)))
-        .await;
+    let kinds = [
+        RecordKind::Member,
+        RecordKind::Task,
+        RecordKind::SecretVersion,
+    ];
+    let records = kinds.map(|kind| tagged(world.record_row(kind), 1));
+    world.create(records.into()).await.expect("no conflict");
     let bucket = world.bucket("docs").await;
     let upload = world.upload(bucket, "upload").await;
     let blobs: Vec<BlobId> = (0..4).map(|_| world.blob()).collect();
@@ -213,13 +236,13 @@ pub(in crate::catalog) async fn a_key_goes_when_nothing_names_it(store: &dyn Sto
             .done(Mutation::AppendAudit(world.segment(node, number)))
             .await;
     }
-    // A membership, a bucket, eight versions and contents, four blobs, an upload, a part, two
+    // Three records, a bucket, eight versions and contents, four blobs, an upload, a part, two
     // segments and the name key.
     let named = store
         .named_by_key(world.org, 1, 1_000)
         .await
         .expect("a page");
-    assert_eq!(named.len(), 1 + 1 + 8 + 8 + 4 + 1 + 1 + 2 + 1);
+    assert_eq!(named.len(), 3 + 1 + 8 + 8 + 4 + 1 + 1 + 2 + 1);
     assert_eq!(
         store
             .named_by_key(world.org, 1, 3)
@@ -260,7 +283,7 @@ pub(in crate::catalog) async fn a_key_goes_when_nothing_names_it(store: &dyn Sto
         assert_eq!(nothing, Effect::Rewrapped(0), "the old values are gone");
         rounds += 1;
     }
-    assert_eq!(rounds, 7);
+    assert_eq!(rounds, 8);
     let after = world.contents_of(bucket).await;
     assert_eq!(before.len(), after.len());
     for ((old_row, old), (row, new)) in before.iter().zip(&after) {
@@ -378,10 +401,13 @@ pub(in crate::catalog) async fn a_rewrap_changes_nothing_else(store: &dyn Store)
 /// Runs last: the platform's key is everybody's.
 pub(in crate::catalog) async fn the_platforms_key_is_rotated(store: &dyn Store) {
     let platform = OrgId::PLATFORM;
-    let world = World::empty(store, 561);
-    let (account, membership) = world.owner();
-    let owner = (tagged(account, 1), tagged(membership, 1));
-    world.create(Some(owner)).await.expect("no conflict");
+    let world = World::new(store, 561).await;
+    let of_platform = World {
+        org: platform,
+        ..World::empty(store, 563)
+    };
+    let account = tagged(of_platform.record_row(RecordKind::Account), 1);
+    of_platform.insert(account.clone()).await;
     let credential = tagged(world.credential_row(1), 1);
     world.done(Mutation::CreateCredential(credential)).await;
 
@@ -397,7 +423,7 @@ pub(in crate::catalog) async fn the_platforms_key_is_rotated(store: &dyn Store) 
     assert_eq!(commit(store, platform, close).await, Ok(Effect::Done));
     let other = World::empty(store, 562);
     assert_eq!(
-        other.create(None).await,
+        other.create(Vec::new()).await,
         Err(Conflict::KeyClosed { version: 1 })
     );
 
@@ -426,157 +452,13 @@ pub(in crate::catalog) async fn the_platforms_key_is_rotated(store: &dyn Store) 
     assert_eq!(seen, organizations);
     assert!(
         count > 2 * organizations,
-        "keys, access keys and accounts too"
+        "keys, credentials and accounts too"
     );
+    let id = &account.row().id;
+    let found = store.record(platform, RecordKind::Account, id).await;
+    let found = found.expect("read").expect("the account");
+    assert_eq!(found.tag().key_version, 2);
     let delete = Mutation::DeleteKey { version: 1 };
     assert_eq!(commit(store, platform, delete).await, Ok(Effect::Done));
     assert_eq!(store.org_keys(platform).await.expect("keys").len(), 1);
-}
-
-impl World<'_> {
-    pub(in crate::catalog) fn name_key_row(&self, key_version: u32) -> NameKeyRow {
-        NameKeyRow {
-            org: self.org,
-            sealed: self.sealed(512),
-            key_version,
-        }
-    }
-
-    /// Adds the second version of the key and closes the first.
-    async fn rotate(&self) {
-        let two = tagged(self.key_row(2, KeyState::Open, 1), 1);
-        self.done(Mutation::AddKey(two)).await;
-        self.done(Mutation::ReplaceKey {
-            old: tagged(self.key_row(1, KeyState::Open, 1), 1).tag(),
-            new: tagged(self.key_row(1, KeyState::Closed, 2), 1),
-        })
-        .await;
-    }
-
-    /// What is named under the second key instead of the first.
-    fn rewrapped(&self, named: &NamesKey) -> Rewrap {
-        let header = vec![2; 192];
-        let sealed = |sealed: &[u8]| {
-            let mut sealed = sealed.to_vec();
-            sealed[..192].copy_from_slice(&self.header(2));
-            sealed
-        };
-        match named {
-            NamesKey::Membership(row) => Rewrap::Membership {
-                old: row.tag(),
-                new: tagged(row.unverified().clone(), 2),
-            },
-            NamesKey::Bucket(row) => Rewrap::Bucket {
-                old: row.tag(),
-                new: tagged(row.unverified().clone(), 2),
-            },
-            NamesKey::Version(row) => Rewrap::Version {
-                old: row.tag(),
-                new: tagged(
-                    VersionRow {
-                        etag: [2; 32],
-                        ..row.unverified().clone()
-                    },
-                    2,
-                ),
-            },
-            NamesKey::Content(version, content) => Rewrap::Content {
-                version: *version,
-                old_key_version: 1,
-                metadata_header: self.header(2).to_vec(),
-                body_header: match content.body {
-                    Body::Inline(_) => Some(self.header(2).to_vec()),
-                    Body::Blobs(_) => None,
-                },
-                key_version: 2,
-            },
-            NamesKey::Blob(row) => Rewrap::Blob {
-                blob: row.blob,
-                old_key_version: 1,
-                header,
-                key_version: 2,
-            },
-            NamesKey::Upload(row) => Rewrap::Upload {
-                old: row.tag(),
-                new: tagged(
-                    UploadRow {
-                        metadata: sealed(&row.unverified().metadata),
-                        ..row.unverified().clone()
-                    },
-                    2,
-                ),
-            },
-            NamesKey::Part(row) => Rewrap::Part {
-                old: row.tag(),
-                new: tagged(
-                    PartRow {
-                        metadata: sealed(&row.unverified().metadata),
-                        ..row.unverified().clone()
-                    },
-                    2,
-                ),
-            },
-            NamesKey::AuditSegment(row) => Rewrap::AuditSegment {
-                node: row.node,
-                number: row.number,
-                old_key_version: 1,
-                header,
-                key_version: 2,
-            },
-            NamesKey::NameKey(row) => Rewrap::NameKey {
-                old_key_version: 1,
-                new: NameKeyRow {
-                    key_version: 2,
-                    ..row.clone()
-                },
-            },
-            NamesKey::Organization(row) => Rewrap::Organization {
-                old: row.tag(),
-                new: tagged(row.unverified().clone(), 2),
-            },
-            NamesKey::Account(row) => Rewrap::Account {
-                old: row.tag(),
-                new: tagged(row.unverified().clone(), 2),
-            },
-            NamesKey::Credential(row) => {
-                let mut new = row.unverified().clone();
-                new.sealed = sealed(&new.sealed);
-                Rewrap::Credential {
-                    old: row.tag(),
-                    new: tagged(new, 2),
-                }
-            }
-            NamesKey::OrgKey(row) => Rewrap::OrgKey {
-                old: row.tag(),
-                new: tagged(row.unverified().clone(), 2),
-            },
-        }
-    }
-
-    async fn contents_of(&self, bucket: names::BucketId) -> Vec<(VersionRow, Content)> {
-        let query = crate::catalog::ListQuery {
-            max: 1_000,
-            ..Default::default()
-        };
-        let listed = self
-            .store
-            .list(self.org, bucket, &query)
-            .await
-            .expect("a page");
-        let mut contents = Vec::new();
-        for entry in listed.entries {
-            let crate::catalog::ListEntry::Row(row) = entry else {
-                panic!("a common prefix without a delimiter");
-            };
-            let key = &row.unverified().key;
-            let object = self
-                .store
-                .object(self.org, bucket, key)
-                .await
-                .expect("read");
-            let (row, content) = object.expect("an object");
-            contents.push((row.into_checked(), content));
-        }
-        contents
-    }
 }

@@ -1,14 +1,12 @@
-//! The activity log's segments, usage, the log of changes and what caches hear of it, leases and
-//! nodes, and the walk over all rows with a tag.
+//! The activity log's segments, usage, the log of changes, leases and nodes, and the walk over all
+//! rows with a tag.
 
 use std::collections::BTreeMap;
 
-use names::OrgId;
-
 use super::world::{HOUR, World, commit_version, tagged};
 use crate::catalog::{
-    Change, ChangedRow, Class, Conflict, Effect, Meter, Mutation, OrgState, RowTag, Store,
-    TaggedRow, UsageDelta,
+    Authenticated, Change, ChangedRow, Conflict, Effect, Meter, Mutation, OrgState, RecordKind,
+    RowTag, SEGMENT_SPAN_MS_MAX, Store, TaggedRow, UsageDelta, UsageSubject,
 };
 
 pub(in crate::catalog) async fn segments_are_appended_in_order(store: &dyn Store) {
@@ -38,6 +36,76 @@ pub(in crate::catalog) async fn segments_are_appended_in_order(store: &dyn Store
     assert_eq!(store.audit_chains(foreign.org).await.expect("chains"), []);
 }
 
+pub(in crate::catalog) async fn segments_are_found_by_their_time(store: &dyn Store) {
+    let world = World::new(store, 605).await;
+    let nodes = [world.node(), world.node()];
+    // First and last event of each, by node and number. The clock of a node may go back.
+    let spans: [&[(u64, u64)]; 2] = [
+        &[(10, 20), (20, 30), (31, 31), (50, 90), (70, 80)],
+        &[(5, 30), (30, 30), (60, 61)],
+    ];
+    let mut segments = Vec::new();
+    for (node, spans) in nodes.into_iter().zip(spans) {
+        for ((first_ms, last_ms), number) in spans.iter().zip(0..) {
+            let mut segment = world.segment(node, number);
+            (segment.first_ms, segment.last_ms) = (*first_ms, *last_ms);
+            segments.push(segment.clone());
+            world.done(Mutation::AppendAudit(segment)).await;
+        }
+    }
+    segments.sort_by_key(|segment| (segment.last_ms, segment.node, segment.number));
+    let page = async |from_ms, until_ms, after, max| {
+        store
+            .audit_segments_between(world.org, from_ms, until_ms, after, max)
+            .await
+            .expect("a page")
+    };
+    for (from_ms, until_ms) in [
+        (0, u64::MAX),
+        (0, 5),
+        (0, 6),
+        (20, 21),
+        (21, 30),
+        (30, 31),
+        (60, 61),
+        (81, 90),
+        (90, 91),
+        (91, 1_000),
+        (31, 31),
+    ] {
+        let expected: Vec<_> = segments
+            .iter()
+            .filter(|segment| segment.last_ms >= from_ms && segment.first_ms < until_ms)
+            .cloned()
+            .collect();
+        for max in [1, 3, 100] {
+            let (mut pages, mut after) = (Vec::new(), None);
+            loop {
+                let found = page(from_ms, until_ms, after, max).await;
+                assert!(found.len() <= max as usize);
+                let Some(last) = found.last() else { break };
+                after = Some((last.node, last.number));
+                pages.extend(found);
+            }
+            assert_eq!(pages, expected, "{from_ms}..{until_ms}, {max} at a time");
+        }
+    }
+    // After a segment that is not there, or that is before the time.
+    assert_eq!(page(0, 100, Some((nodes[0], 9)), 10).await, []);
+    let before = (segments[0].node, segments[0].number);
+    assert_eq!(page(90, 100, Some(before), 10).await, segments[7..]);
+    // One that goes on for longer than a segment may is found by its end.
+    let mut long = world.segment(nodes[0], 5);
+    let end = 1_000 + 2 * SEGMENT_SPAN_MS_MAX;
+    (long.first_ms, long.last_ms) = (1_000, end);
+    world.done(Mutation::AppendAudit(long.clone())).await;
+    assert_eq!(page(1_000, 1_001, None, 10).await, []);
+    assert_eq!(page(end, end + 1, None, 10).await, [long]);
+    let other = World::new(store, 606).await;
+    let theirs = store.audit_segments_between(other.org, 0, u64::MAX, None, 10);
+    assert_eq!(theirs.await.expect("a page"), []);
+}
+
 pub(in crate::catalog) async fn usage_adds_up_before_and_after_it_is_folded(store: &dyn Store) {
     let world = World::new(store, 611).await;
     let mut model = BTreeMap::new();
@@ -47,6 +115,7 @@ pub(in crate::catalog) async fn usage_adds_up_before_and_after_it_is_folded(stor
         UsageDelta {
             hour_ms,
             meter,
+            subject: UsageSubject::Whole,
             amount,
         }
     };
@@ -57,16 +126,20 @@ pub(in crate::catalog) async fn usage_adds_up_before_and_after_it_is_folded(stor
             add(1, Meter::Requests, 5),
         ],
         vec![
-            add(1, Meter::StoredBytes, 100),
+            add(1, Meter::SecretReads, 100),
             add(2, Meter::IngressBytes, 7),
         ],
-        vec![add(1, Meter::StoredBytes, -40), add(1, Meter::Objects, -1)],
+        vec![
+            add(1, Meter::SecretReads, -40),
+            add(1, Meter::SecretUses, -1),
+        ],
     ];
     let expect = |model: &BTreeMap<(u64, Meter), i64>, until_ms| -> Vec<UsageDelta> {
         let within = model.iter().filter(|((hour_ms, _), _)| *hour_ms < until_ms);
         let delta = |((hour_ms, meter), amount): (&(u64, Meter), &i64)| UsageDelta {
             hour_ms: *hour_ms,
             meter: *meter,
+            subject: UsageSubject::Whole,
             amount: *amount,
         };
         within.map(delta).collect()
@@ -99,12 +172,9 @@ pub(in crate::catalog) async fn usage_adds_up_before_and_after_it_is_folded(stor
 pub(in crate::catalog) async fn changes_are_chained(store: &dyn Store) {
     let (seq, mut head) = store.last_change().await.expect("the last change");
     let world = World::empty(store, 621);
-    let (account, membership) = world.owner();
-    let owner = (tagged(account, 1), tagged(membership, 1));
-    world
-        .create(Some(owner.clone()))
-        .await
-        .expect("no conflict");
+    let member = tagged(world.record_row(RecordKind::Member), 1);
+    let member_tag = member.tag();
+    world.create(vec![member]).await.expect("no conflict");
     let bucket_row = tagged(world.bucket_row("docs"), 1);
     let bucket = bucket_row.row().bucket;
     world.done(Mutation::CreateBucket(bucket_row.clone())).await;
@@ -113,9 +183,6 @@ pub(in crate::catalog) async fn changes_are_chained(store: &dyn Store) {
     let (one, two) = (first.version.tag(), second.version.tag());
     world.done(commit_version(first)).await;
     world.done(commit_version(second)).await;
-    world
-        .done(Mutation::CreateNameKey(world.name_key_row(1)))
-        .await;
     let node = world.node();
     world
         .done(Mutation::AppendAudit(world.segment(node, 0)))
@@ -144,13 +211,12 @@ pub(in crate::catalog) async fn changes_are_chained(store: &dyn Store) {
             vec![
                 entry("organizations", None, Some(organization)),
                 entry("org_keys", None, Some(key)),
-                entry("accounts", None, Some(owner.0.tag())),
-                entry("memberships", None, Some(owner.1.tag())),
+                entry("name_keys", None, None),
+                entry("records/17", None, Some(member_tag)),
             ],
             vec![entry("buckets", None, Some(bucket_row.tag()))],
             vec![entry("versions", None, Some(one))],
             vec![entry("versions", Some(one), Some(two))],
-            vec![entry("name_keys", None, None)],
         ]
     );
     for (change, number) in changes.iter().zip(seq + 1..) {
@@ -166,76 +232,22 @@ pub(in crate::catalog) async fn changes_are_chained(store: &dyn Store) {
     assert_eq!(page, changes[1..3]);
 }
 
-pub(in crate::catalog) async fn caches_hear_of_changes(store: &dyn Store) {
-    let world = World::new(store, 631).await;
-    let other = World::new(store, 632).await;
-    let stamp = async |org: OrgId| loop {
-        // A poll makes stamps fresh, for as long as this thread is not put aside.
-        store.poll().await.expect("a poll");
-        let of = |class| store.coherence().stamp(org, class);
-        if let (Some(rights), Some(buckets)) = (of(Class::Rights), of(Class::Buckets)) {
-            return (rights, buckets);
-        }
-    };
-    let theirs = stamp(other.org).await;
-
-    let mut before = stamp(world.org).await;
-    let bucket = world.bucket("docs").await;
-    let mut now = stamp(world.org).await;
-    assert_eq!(now.0, before.0);
-    assert_ne!(now.1, before.1, "a bucket");
-
-    before = now;
-    world.object(bucket, "key", 1).await;
-    let upload = world.upload(bucket, "key").await;
-    world.part((bucket, "key"), upload, 1, &[]).await;
-    world.done(Mutation::AddUsage(vec![])).await;
-    now = stamp(world.org).await;
-    assert_eq!(now, before, "objects");
-
-    let credential = tagged(world.credential_row(1), 1);
-    let mut revoked = credential.row().clone();
-    (revoked.sequence, revoked.revoked_ms) = (2, Some(1));
-    let suspended = world.organization_row(OrgState::Suspended, 2);
-    for mutation in [
-        Mutation::CreateCredential(credential),
-        Mutation::ReplaceCredential(tagged(revoked, 1)),
-        Mutation::CreateNameKey(world.name_key_row(1)),
-        Mutation::AddKey(tagged(
-            world.key_row(2, crate::catalog::KeyState::Open, 1),
-            1,
-        )),
-        Mutation::ReplaceOrganization(tagged(suspended, 1)),
-    ] {
-        before = stamp(world.org).await;
-        let what = format!("{mutation:?}");
-        world.done(mutation).await;
-        now = stamp(world.org).await;
-        assert_ne!(now.0, before.0, "{what}");
-        assert_eq!(now.1, before.1, "{what}");
-    }
-    let refused = world.organization_row(OrgState::Active, 2);
-    let refused = Mutation::ReplaceOrganization(tagged(refused, 1));
-    world.commit(refused).await.expect_err("a conflict");
-    assert_eq!(stamp(world.org).await, now);
-    assert_eq!(stamp(other.org).await, theirs);
-}
-
 pub(in crate::catalog) async fn every_row_with_a_tag_is_walked(store: &dyn Store) {
     let world = World::empty(store, 641);
-    let (account, membership) = world.owner();
-    let owner = (tagged(account, 1), tagged(membership, 1));
-    world
-        .create(Some(owner.clone()))
-        .await
-        .expect("no conflict");
+    let kinds = [
+        RecordKind::Member,
+        RecordKind::Member,
+        RecordKind::SecretVersion,
+    ];
+    let records = kinds.map(|kind| tagged(world.record_row(kind), 1));
+    let first = records.iter().map(Authenticated::tag);
     let credentials = [(); 2].map(|()| tagged(world.credential_row(1), 1));
     let mut written = vec![
         tagged(world.organization_row(OrgState::Active, 1), 1).tag(),
         tagged(world.key_row(1, crate::catalog::KeyState::Open, 1), 1).tag(),
-        owner.0.tag(),
-        owner.1.tag(),
     ];
+    written.extend(first);
+    world.create(records.into()).await.expect("no conflict");
     for credential in credentials {
         written.push(credential.tag());
         world.done(Mutation::CreateCredential(credential)).await;
@@ -340,7 +352,7 @@ pub(in crate::catalog) async fn nodes_say_what_they_have_seen(store: &dyn Store)
 
 fn tag_of(row: &TaggedRow) -> RowTag {
     match row {
-        TaggedRow::Membership(row) => row.tag(),
+        TaggedRow::Record(row) => row.tag(),
         TaggedRow::Bucket(row) => row.tag(),
         TaggedRow::Version(row, _) => row.tag(),
         TaggedRow::Upload(row) => row.tag(),
@@ -348,6 +360,5 @@ fn tag_of(row: &TaggedRow) -> RowTag {
         TaggedRow::Organization(row) => row.tag(),
         TaggedRow::OrgKey(row) => row.tag(),
         TaggedRow::Credential(row) => row.tag(),
-        TaggedRow::Account(row) => row.tag(),
     }
 }

@@ -1,11 +1,16 @@
 //! What every store must do. Each check uses an organization of its own, so that all of them can
 //! run against one store, one after the other.
 
+mod coherence;
+mod credentials;
 mod keys;
 mod listings;
 mod logs;
 mod objects;
 mod organizations;
+mod records;
+mod rotation;
+mod stored;
 mod uploads;
 pub(super) mod world;
 
@@ -36,11 +41,30 @@ pub(super) async fn conforms(store: &dyn Store) {
     uploads::claims_and_commits_exclude_each_other(store).await;
     uploads::garbage_is_claimed_oldest_first(store).await;
 
+    stored::what_is_stored_stays_within_its_limits(store).await;
+    stored::one_of_many_gets_the_last_room(store).await;
+    stored::use_is_counted_by_principal_and_bucket(store).await;
+
     organizations::organizations_are_made_with_their_key(store).await;
     organizations::organizations_are_replaced_in_sequence(store).await;
     organizations::organizations_are_paged(store).await;
-    organizations::access_keys_are_found_by_their_lookup(store).await;
+    organizations::organizations_wait_out_their_grace(store).await;
     organizations::nothing_works_after_destruction(store).await;
+
+    credentials::credentials_are_found_by_their_lookup(store).await;
+    credentials::credentials_are_paged_by_principal_and_kind(store).await;
+    credentials::what_expired_is_deleted(store).await;
+    credentials::the_last_use_is_noted(store).await;
+
+    records::records_are_written_found_and_deleted(store).await;
+    records::records_change_together_or_not_at_all(store).await;
+    records::records_are_paged_by_parent_and_state(store).await;
+    records::guards_are_judged_as_of_after_the_writes(store).await;
+    records::one_of_many_gets_the_last_place(store).await;
+    records::records_stay_in_their_organization(store).await;
+    records::a_record_names_an_open_key(store).await;
+    records::an_account_finds_its_seats(store).await;
+    records::what_expired_is_found_oldest_first(store).await;
 
     keys::keys_are_added_closed_and_deleted(store).await;
     keys::wrapped_keys_are_found_by_their_root(store).await;
@@ -50,12 +74,15 @@ pub(super) async fn conforms(store: &dyn Store) {
     keys::a_rewrap_changes_nothing_else(store).await;
 
     logs::segments_are_appended_in_order(store).await;
+    logs::segments_are_found_by_their_time(store).await;
     logs::usage_adds_up_before_and_after_it_is_folded(store).await;
     logs::changes_are_chained(store).await;
-    logs::caches_hear_of_changes(store).await;
     logs::every_row_with_a_tag_is_walked(store).await;
     logs::one_node_holds_a_lease(store).await;
     logs::nodes_say_what_they_have_seen(store).await;
+
+    coherence::caches_hear_of_changes(store).await;
+    coherence::caches_hear_of_the_records_that_they_hold(store).await;
 
     keys::the_platforms_key_is_rotated(store).await;
     store.scrub().await.expect("a scrub");

@@ -6,7 +6,7 @@ use super::world::{
     World, accounting, assert_row, blob_row, bucket_name, commit, commit_version, object_key,
     tagged,
 };
-use crate::catalog::{CatalogError, Conflict, Effect, Expect, Meter, Mutation, Store, UsageDelta};
+use crate::catalog::{CatalogError, Conflict, Effect, Expect, Mutation, Store};
 
 pub(in crate::catalog) async fn buckets_are_made_found_and_deleted(store: &dyn Store) {
     let world = World::new(store, 101).await;
@@ -372,20 +372,4 @@ pub(in crate::catalog) async fn a_number_too_large_for_sql_is_refused_alone(stor
     assert!(matches!(bad, Err(CatalogError::Unavailable(_))), "{bad:?}");
     let read = store.version(world.org, bucket, &object_key("bad")).await;
     assert!(read.expect("read").is_none());
-}
-
-impl World<'_> {
-    /// What the meters say is stored: bytes and objects.
-    pub(in crate::catalog) async fn stored(&self) -> (i64, i64) {
-        let usage = self
-            .store
-            .usage(self.org, 0, u64::MAX)
-            .await
-            .expect("usage");
-        let sum = |meter| -> i64 {
-            let of = usage.iter().filter(|delta| delta.meter == meter);
-            of.map(|delta: &UsageDelta| delta.amount).sum()
-        };
-        (sum(Meter::StoredBytes), sum(Meter::Objects))
-    }
 }

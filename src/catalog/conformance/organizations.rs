@@ -1,19 +1,22 @@
-//! Organizations, accounts, memberships, access keys, and what is left when one is destroyed.
+//! Organizations, and what is left when one is destroyed.
 
-use names::{BlobId, OrgId, PrincipalId};
+use names::{BlobId, OrgId};
 
-use super::world::{World, assert_row, commit, commit_version, tagged};
+use super::world::{HOUR, World, assert_row, commit, commit_version, tagged};
 use crate::catalog::{
-    Conflict, CredentialRow, Effect, KeyState, Mutation, OrgState, OrganizationRow, Store,
+    Conflict, Effect, KeyState, Mutation, OrgState, OrganizationRow, RecordKind, Store,
 };
 
 pub(in crate::catalog) async fn organizations_are_made_with_their_key(store: &dyn Store) {
     let world = World::empty(store, 401);
     assert!(store.organization(world.org).await.expect("read").is_none());
-    let (account, membership) = world.owner();
-    let owner = (tagged(account, 1), tagged(membership, 1));
-    assert_eq!(world.create(Some(owner.clone())).await, Ok(Effect::Done));
-    assert_eq!(world.create(None).await, Err(Conflict::Exists));
+    let members: [_; 2] = std::array::from_fn(|n| {
+        let mut row = world.record_row(RecordKind::Member);
+        row.lookup = Some([n as u8; 32]);
+        tagged(row, 1)
+    });
+    assert_eq!(world.create(members.to_vec()).await, Ok(Effect::Done));
+    assert_eq!(world.create(Vec::new()).await, Err(Conflict::Exists));
 
     let row = tagged(world.organization_row(OrgState::Active, 1), 1);
     let found = store.organization(world.org).await.expect("read");
@@ -25,58 +28,78 @@ pub(in crate::catalog) async fn organizations_are_made_with_their_key(store: &dy
     assert_row(found.as_slice(), std::slice::from_ref(&row));
     let keys = store.org_keys(world.org).await.expect("keys");
     assert_row(&keys, &[tagged(world.key_row(1, KeyState::Open, 1), 1)]);
-    let found = store.account(owner.0.row().account).await.expect("read");
-    assert_row(found.as_slice(), std::slice::from_ref(&owner.0));
-    assert_row(
-        &store.memberships(world.org).await.expect("read"),
-        &[owner.1],
-    );
-
-    // A slug that is taken, an account that is there, a membership of another organization or
-    // under another key.
-    let other = World::empty(store, 402);
-    let mut taken = other.organization_row(OrgState::Active, 1);
-    taken.slug = Some(world.slug());
-    let create = |organization, owner| Mutation::CreateOrganization {
-        organization: Box::new(tagged(organization, 1)),
-        key: tagged(other.key_row(1, KeyState::Open, 1), 1),
-        owner,
-    };
-    assert_eq!(
-        other.commit(create(taken, None)).await,
-        Err(Conflict::Exists)
-    );
-    let fresh = || other.organization_row(OrgState::Active, 1);
-    let (mut account, mut membership) = other.owner();
-    account.account = owner.0.row().account;
-    membership.account = account.account;
-    let known = (tagged(account, 1), tagged(membership.clone(), 1));
-    assert_eq!(
-        other.commit(create(fresh(), Some(known))).await,
-        Err(Conflict::Exists)
-    );
-    let (account, good) = other.owner();
-    let mut foreign = good.clone();
-    foreign.org = world.org;
-    for membership in [foreign, membership] {
-        let owner = (tagged(account.clone(), 1), tagged(membership, 1));
-        assert_eq!(
-            other.commit(create(fresh(), Some(owner))).await,
-            Err(Conflict::Missing)
+    for member in &members {
+        let id = &member.row().id;
+        let found = store.record(world.org, RecordKind::Member, id).await;
+        assert_row(
+            found.expect("read").as_slice(),
+            std::slice::from_ref(member),
         );
     }
-    let under_another = (tagged(account, 1), tagged(good, 2));
-    assert_eq!(
-        other.commit(create(fresh(), Some(under_another))).await,
-        Err(Conflict::KeyClosed { version: 2 })
-    );
+    assert!(store.name_key(world.org).await.expect("read").is_some());
+
+    // A slug that is taken; another organization's key, name key or record; a name key or record
+    // under another key; a record of the platform's; one twice.
+    let other = World::empty(store, 402);
+    let fresh = || other.organization_row(OrgState::Active, 1);
+    let mut taken = fresh();
+    taken.slug = Some(world.slug());
+    let create = |organization, name_key, records| Mutation::CreateOrganization {
+        organization: Box::new(tagged(organization, 1)),
+        key: tagged(other.key_row(1, KeyState::Open, 1), 1),
+        name_key,
+        records,
+    };
+    let name_key = |version| other.name_key_row(version);
+    let member = || other.record_row(RecordKind::Member);
+    let foreign = world.record_row(RecordKind::Member);
+    let account = other.record_row(RecordKind::Account);
+    let twice = vec![tagged(member(), 1); 2];
+    let mut namesakes = vec![member(), member()];
+    namesakes
+        .iter_mut()
+        .for_each(|row| row.lookup = Some([1; 32]));
+    let namesakes = namesakes.into_iter().map(|row| tagged(row, 1)).collect();
+    let mut sealed_elsewhere = member();
+    sealed_elsewhere.sealed[..192].copy_from_slice(&other.header(2));
+    let closed = || Conflict::KeyClosed { version: 2 };
+    for (mutation, conflict) in [
+        (create(taken, name_key(1), vec![]), Conflict::Exists),
+        (
+            create(fresh(), world.name_key_row(1), vec![]),
+            Conflict::Missing,
+        ),
+        (create(fresh(), name_key(2), vec![]), closed()),
+        (
+            create(fresh(), name_key(1), vec![tagged(foreign, 1)]),
+            Conflict::Missing,
+        ),
+        (
+            create(fresh(), name_key(1), vec![tagged(account, 1)]),
+            Conflict::Missing,
+        ),
+        (
+            create(fresh(), name_key(1), vec![tagged(member(), 2)]),
+            closed(),
+        ),
+        (
+            create(fresh(), name_key(1), vec![tagged(sealed_elsewhere, 1)]),
+            closed(),
+        ),
+        (create(fresh(), name_key(1), twice), Conflict::Exists),
+        (create(fresh(), name_key(1), namesakes), Conflict::Exists),
+    ] {
+        let what = format!("{mutation:?}");
+        assert_eq!(other.commit(mutation).await, Err(conflict), "{what}");
+    }
     assert!(store.organization(other.org).await.expect("read").is_none());
     assert_eq!(store.org_keys(other.org).await.expect("keys").len(), 0);
 
     let platform = Mutation::CreateOrganization {
         organization: Box::new(tagged(fresh(), 1)),
         key: tagged(other.key_row(1, KeyState::Open, 1), 1),
-        owner: None,
+        name_key: name_key(1),
+        records: Vec::new(),
     };
     assert_eq!(
         commit(store, OrgId::PLATFORM, platform).await,
@@ -128,88 +151,68 @@ pub(in crate::catalog) async fn organizations_are_paged(store: &dyn Store) {
     assert_eq!(paged, ids);
 }
 
-pub(in crate::catalog) async fn access_keys_are_found_by_their_lookup(store: &dyn Store) {
-    let world = World::new(store, 431).await;
-    let mut rows: Vec<_> = (0..5).map(|_| tagged(world.credential_row(1), 1)).collect();
-    rows.sort_by_key(|row| row.row().lookup);
-    for row in &rows {
-        world.done(Mutation::CreateCredential(row.clone())).await;
-        let again = Mutation::CreateCredential(row.clone());
-        assert_eq!(world.commit(again).await, Err(Conflict::Exists));
+pub(in crate::catalog) async fn organizations_wait_out_their_grace(store: &dyn Store) {
+    let mut rows = Vec::new();
+    for (seed, delete_after_ms) in [(451, 30), (452, 10), (453, 20)] {
+        let world = World::new(store, seed).await;
+        let mut row = world.organization_row(OrgState::Deleting, 2);
+        row.delete_after_ms = Some(delete_after_ms);
+        let row = tagged(row, 1);
+        world.done(Mutation::ReplaceOrganization(row.clone())).await;
+        let found = store.organization(world.org).await.expect("read");
+        assert_row(found.as_slice(), std::slice::from_ref(&row));
+        rows.push((world, row));
     }
-    let found = store.credential(&rows[2].row().lookup).await.expect("read");
-    assert_row(found.as_slice(), &rows[2..3]);
-    assert!(store.credential(&[1; 32]).await.expect("read").is_none());
-    let page = |after: Option<usize>, max| {
-        let after = after.map(|at: usize| rows[at].row().lookup);
-        let store = &store;
-        async move {
-            store
-                .credentials(world.org, after, max)
-                .await
-                .expect("a page")
-        }
+    // One that was asked to be deleted, and is to stay after all; and one that is gone.
+    let kept = World::new(store, 454).await;
+    let mut row = kept.organization_row(OrgState::Active, 2);
+    row.delete_after_ms = Some(1);
+    kept.done(Mutation::ReplaceOrganization(tagged(row, 1)))
+        .await;
+    let (gone, row) = &rows[1];
+    let mut destroyed = row.row().clone();
+    (destroyed.state, destroyed.slug, destroyed.sequence) = (OrgState::Destroyed, None, 3);
+    gone.insert(tagged(gone.record_row(RecordKind::Task), 1))
+        .await;
+    let due = async |now_ms, max| {
+        let page = store.organizations_due_for_destruction(now_ms, max).await;
+        page.expect("a page")
     };
-    assert_row(&page(None, 100).await, &rows);
-    assert_row(&page(None, 2).await, &rows[..2]);
-    assert_row(&page(Some(1), 2).await, &rows[2..4]);
-    assert_row(&page(Some(4), 2).await, &[]);
-
-    let change = |change: &dyn Fn(&mut CredentialRow)| {
-        let mut row = rows[0].row().clone();
-        change(&mut row);
-        Mutation::ReplaceCredential(tagged(row, 1))
-    };
-    let stale = change(&|row| row.revoked_ms = Some(5));
-    assert_eq!(world.commit(stale).await, Err(Conflict::Changed));
-    let revoke = change(&|row| (row.sequence, row.revoked_ms) = (2, Some(5)));
-    assert_eq!(world.commit(revoke).await, Ok(Effect::Done));
-    let revoked = store.credential(&rows[0].row().lookup).await.expect("read");
-    let revoked = revoked.expect("the key").into_checked();
-    assert_eq!((revoked.sequence, revoked.revoked_ms), (2, Some(5)));
-    let revive = change(&|row| row.sequence = 3);
-    assert_eq!(world.commit(revive).await, Err(Conflict::Changed));
-    let absent = change(&|row| (row.sequence, row.lookup) = (2, [2; 32]));
-    assert_eq!(world.commit(absent).await, Err(Conflict::Missing));
-
-    // Another organization can neither take the lookup nor the key.
-    let other = World::new(store, 432).await;
-    let steal = |sequence| {
-        let mut row = rows[1].row().clone();
-        (row.org, row.sequence) = (other.org, sequence);
-        row.principal = PrincipalId::from_bytes([1; 16]);
-        tagged(row, 1)
-    };
-    assert_eq!(
-        other.commit(Mutation::CreateCredential(steal(1))).await,
-        Err(Conflict::Exists)
-    );
-    assert_eq!(
-        other.commit(Mutation::ReplaceCredential(steal(2))).await,
-        Err(Conflict::Missing)
-    );
-    let theirs = Mutation::ReplaceCredential(rows[1].clone());
-    assert_eq!(other.commit(theirs).await, Err(Conflict::Missing));
-    let nobody = World::empty(store, 433);
-    let row = tagged(nobody.credential_row(1), 1);
-    assert_eq!(
-        nobody.commit(Mutation::CreateCredential(row)).await,
-        Err(Conflict::Missing)
-    );
+    assert_row(&due(9, 10).await, &[]);
+    assert_row(&due(10, 10).await, std::slice::from_ref(row));
+    let by_time = [1, 2, 0].map(|n: usize| rows[n].1.clone());
+    assert_row(&due(30, 10).await, &by_time);
+    assert_row(&due(30, 2).await, &by_time[..2]);
+    gone.done(Mutation::DestroyOrganization(tagged(destroyed, 1)))
+        .await;
+    assert_row(&due(30, 10).await, &by_time[1..]);
 }
 
 pub(in crate::catalog) async fn nothing_works_after_destruction(store: &dyn Store) {
     let world = World::empty(store, 441);
-    let (account, membership) = world.owner();
-    let owner = (tagged(account.clone(), 1), tagged(membership, 1));
-    world.create(Some(owner)).await.expect("no conflict");
+    let kinds = [
+        RecordKind::Member,
+        RecordKind::SecretVersion,
+        RecordKind::Task,
+        RecordKind::Ledger,
+    ];
+    let records = kinds.map(|kind| tagged(world.record_row(kind), 1));
+    world.create(records.into()).await.expect("no conflict");
+    let counts = async || {
+        let mut counts = Vec::new();
+        for kind in kinds {
+            let count = store.count_records(world.org, kind, None).await;
+            counts.push(count.expect("a count"));
+        }
+        counts
+    };
+    assert_eq!(counts().await, [1, 1, 1, 1]);
     let credential = tagged(world.credential_row(1), 1);
     world
         .done(Mutation::CreateCredential(credential.clone()))
         .await;
-    world
-        .done(Mutation::CreateNameKey(world.name_key_row(1)))
-        .await;
+    let uses = vec![(credential.row().lookup, HOUR)];
+    world.done(Mutation::NoteUses(uses)).await;
     let blobs: Vec<BlobId> = (0..3).map(|_| world.blob()).collect();
     let bucket = world.bucket("docs").await;
     for (n, blob) in blobs[..2].iter().enumerate() {
@@ -241,25 +244,21 @@ pub(in crate::catalog) async fn nothing_works_after_destruction(store: &dyn Stor
 
     assert_eq!(store.org_keys(world.org).await.expect("keys").len(), 0);
     assert_eq!(
-        store.memberships(world.org).await.expect("members").len(),
-        0
+        counts().await,
+        [0, 0, 1, 1],
+        "rights and secrets go with the keys"
     );
     assert!(store.name_key(world.org).await.expect("read").is_none());
     let lookup = &credential.row().lookup;
     assert!(store.credential(lookup).await.expect("read").is_none());
+    let uses = store.credential_uses(world.org, &[*lookup]).await;
+    assert_eq!(uses.expect("uses"), []);
     assert!(
         store
             .organization_by_slug(&world.slug())
             .await
             .expect("read")
             .is_none()
-    );
-    assert!(
-        store
-            .account(account.account)
-            .await
-            .expect("read")
-            .is_some()
     );
 
     let closed = Err(Conflict::KeyClosed { version: 1 });
@@ -279,17 +278,18 @@ pub(in crate::catalog) async fn nothing_works_after_destruction(store: &dyn Stor
         world.commit(Mutation::ReplaceOrganization(revived)).await,
         Err(Conflict::Changed)
     );
-    assert_eq!(world.create(None).await, Err(Conflict::Exists));
+    assert_eq!(world.create(Vec::new()).await, Err(Conflict::Exists));
 
     let mut rounds = 0;
     while world.done(purge(2)).await == (Effect::Purged { more: true }) {
         rounds += 1;
     }
-    // A part, an upload, two versions, a bucket and a segment.
-    assert_eq!(rounds, 2);
+    // A part, an upload, two versions, a bucket, a segment and two records.
+    assert_eq!(rounds, 3);
     let purged = Effect::Purged { more: false };
     assert_eq!(world.done(purge(2)).await, purged);
     assert_eq!(world.stored().await, (0, 0));
+    assert_eq!(counts().await, [0; 4]);
     assert!(
         store
             .buckets(world.org, "", None, 10)

@@ -1,14 +1,14 @@
 use names::{
-    AccountId, BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId,
-    RootId, Slug, UploadId, VersionId,
+    BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId, RootId, Slug,
+    UploadId, VersionId,
 };
 use sha2::{Digest, Sha256};
 
 use crate::catalog::{
-    AccountRow, Accounting, AuditSegmentRow, Authenticated, BlobRow, Body, Bound, BucketRow,
-    CommitVersion, Conflict, Content, CredentialRow, Effect, Expect, FieldSink, KeyState,
-    MembershipRow, Mutation, OrgKeyRow, OrgState, OrganizationRow, PartRow, Role, Row, RowTag,
-    Slice, Store, Unverified, UploadRow, VersionRow,
+    Accounting, AuditSegmentRow, Authenticated, BlobRow, Body, Bound, BucketRow, CommitVersion,
+    Conflict, Content, CredentialKind, CredentialRow, Effect, Expect, FieldSink, KeyState,
+    Mutation, OrgKeyRow, OrgState, OrganizationRow, PartRow, RecordKind, RecordRow, RecordWrite,
+    Row, RowTag, Slice, Store, StoredLimits, Unverified, UploadRow, VersionRow,
 };
 use crate::entropy::Entropy;
 
@@ -28,7 +28,7 @@ impl<'s> World<'s> {
     /// Makes an organization with one key.
     pub(in crate::catalog) async fn new(store: &'s dyn Store, seed: u64) -> Self {
         let world = Self::empty(store, seed);
-        let created = world.create(None).await;
+        let created = world.create(Vec::new()).await;
         assert_eq!(created, Ok(Effect::Done));
         world
     }
@@ -43,12 +43,13 @@ impl<'s> World<'s> {
     /// Makes the organization.
     pub(in crate::catalog) async fn create(
         &self,
-        owner: Option<(Authenticated<AccountRow>, Authenticated<MembershipRow>)>,
+        records: Vec<Authenticated<RecordRow>>,
     ) -> Result<Effect, Conflict> {
         self.commit(Mutation::CreateOrganization {
             organization: Box::new(tagged(self.organization_row(OrgState::Active, 1), 1)),
             key: tagged(self.key_row(1, KeyState::Open, 1), 1),
-            owner,
+            name_key: self.name_key_row(1),
+            records,
         })
         .await
     }
@@ -74,6 +75,7 @@ impl<'s> World<'s> {
             slug,
             state,
             created_ms: HOUR,
+            delete_after_ms: None,
             destruction: None,
             sequence,
         }
@@ -250,28 +252,36 @@ impl<'s> World<'s> {
             lookup: self.chance.bytes(),
             org: self.org,
             principal: PrincipalId::from_bytes(self.chance.uuid_v4()),
+            kind: CredentialKind::AccessKey,
             sealed: self.sealed(512),
             created_ms: HOUR,
+            expires_ms: None,
             revoked_ms: None,
             sequence,
         }
     }
 
-    pub(in crate::catalog) fn owner(&self) -> (AccountRow, MembershipRow) {
-        let account = AccountRow {
-            account: AccountId::from_bytes(self.chance.uuid_v4()),
-            personal_org: self.org,
-            created_ms: HOUR,
-            sequence: 1,
-        };
-        let membership = MembershipRow {
+    /// A record of this organization that is new.
+    pub(in crate::catalog) fn record_row(&self, kind: RecordKind) -> RecordRow {
+        RecordRow {
             org: self.org,
-            account: account.account,
-            principal: PrincipalId::from_bytes(self.chance.uuid_v4()),
-            role: Role::Owner,
+            kind,
+            id: self.chance.uuid_v7(HOUR),
+            parent: Some(self.chance.uuid_v4()),
+            lookup: None,
+            state: 1,
+            created_ms: HOUR,
+            expires_ms: None,
+            sealed: self.sealed(512),
             sequence: 1,
-        };
-        (account, membership)
+        }
+    }
+
+    /// Writes a record.
+    pub(in crate::catalog) async fn insert(&self, record: Authenticated<RecordRow>) {
+        let writes = vec![RecordWrite::Insert(record)];
+        let guards = Vec::new();
+        self.done(Mutation::CommitRecords { writes, guards }).await;
     }
 
     pub(in crate::catalog) fn segment(&self, node: NodeId, number: u64) -> AuditSegmentRow {
@@ -421,6 +431,7 @@ pub(in crate::catalog) fn accounting() -> Accounting {
     Accounting {
         hour_ms: HOUR,
         trash_not_before_ms: DUE,
+        limits: StoredLimits::default(),
     }
 }
 

@@ -3,41 +3,49 @@
 -- Where a row carries key_version and mac, they are its tag: see `Row` and `RowTag`.
 
 CREATE TABLE organizations (
-    org_id      BLOB    NOT NULL,
-    slug        BLOB,
-    state       INTEGER NOT NULL,
-    created_ms  INTEGER NOT NULL,
-    destruction BLOB,
-    sequence    INTEGER NOT NULL,
-    key_version INTEGER NOT NULL,
-    mac         BLOB    NOT NULL,
+    org_id          BLOB    NOT NULL,
+    slug            BLOB,
+    state           INTEGER NOT NULL,
+    created_ms      INTEGER NOT NULL,
+    delete_after_ms INTEGER,
+    destruction     BLOB,
+    sequence        INTEGER NOT NULL,
+    key_version     INTEGER NOT NULL,
+    mac             BLOB    NOT NULL,
     PRIMARY KEY (org_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX organizations_by_slug ON organizations (slug);
 
-CREATE TABLE accounts (
-    account_id   BLOB    NOT NULL,
-    personal_org BLOB    NOT NULL,
-    created_ms   INTEGER NOT NULL,
-    sequence     INTEGER NOT NULL,
-    key_version  INTEGER NOT NULL,
-    mac          BLOB    NOT NULL,
-    PRIMARY KEY (account_id)
-) STRICT, WITHOUT ROWID;
+CREATE INDEX organizations_by_deletion ON organizations (delete_after_ms)
+    WHERE delete_after_ms IS NOT NULL;
 
-CREATE INDEX accounts_by_org ON accounts (personal_org, account_id);
+-- Everything small that an organization keeps sealed, and the platform as organization 0. What
+-- the numbers in kind mean: see `RecordKind`. Rows may be large, so they do not live in the tree
+-- of their key.
+CREATE TABLE records (
+    org_id      BLOB    NOT NULL,
+    kind        INTEGER NOT NULL,
+    id          BLOB    NOT NULL,
+    parent      BLOB,
+    lookup      BLOB,
+    state       INTEGER NOT NULL,
+    created_ms  INTEGER NOT NULL,
+    expires_ms  INTEGER,
+    sealed      BLOB    NOT NULL,
+    sequence    INTEGER NOT NULL,
+    key_version INTEGER NOT NULL,
+    mac         BLOB    NOT NULL,
+    PRIMARY KEY (org_id, kind, id)
+) STRICT;
 
-CREATE TABLE memberships (
-    org_id       BLOB    NOT NULL,
-    account_id   BLOB    NOT NULL,
-    principal_id BLOB    NOT NULL,
-    role         INTEGER NOT NULL,
-    sequence     INTEGER NOT NULL,
-    key_version  INTEGER NOT NULL,
-    mac          BLOB    NOT NULL,
-    PRIMARY KEY (org_id, account_id)
-) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX records_by_lookup ON records (org_id, kind, lookup)
+    WHERE lookup IS NOT NULL;
+CREATE INDEX records_by_parent ON records (kind, parent, org_id, id)
+    WHERE parent IS NOT NULL;
+CREATE INDEX records_by_state ON records (org_id, kind, state, id);
+CREATE INDEX records_by_expiry ON records (kind, expires_ms)
+    WHERE expires_ms IS NOT NULL;
 
 CREATE TABLE org_keys (
     org_id       BLOB    NOT NULL,
@@ -66,8 +74,10 @@ CREATE TABLE credentials (
     lookup       BLOB    NOT NULL,
     org_id       BLOB    NOT NULL,
     principal_id BLOB    NOT NULL,
+    kind         INTEGER NOT NULL,
     sealed       BLOB    NOT NULL,
     created_ms   INTEGER NOT NULL,
+    expires_ms   INTEGER,
     revoked_ms   INTEGER,
     sequence     INTEGER NOT NULL,
     key_version  INTEGER NOT NULL,
@@ -76,6 +86,19 @@ CREATE TABLE credentials (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX credentials_by_org ON credentials (org_id, lookup);
+CREATE INDEX credentials_by_principal ON credentials (org_id, principal_id, lookup);
+CREATE INDEX credentials_by_kind ON credentials (org_id, kind, lookup);
+CREATE INDEX credentials_by_expiry ON credentials (expires_ms) WHERE expires_ms IS NOT NULL;
+
+-- When a credential was last used: a hint, not authenticated, and of no meaning to any decision.
+CREATE TABLE credential_uses (
+    lookup  BLOB    NOT NULL,
+    org_id  BLOB    NOT NULL,
+    used_ms INTEGER NOT NULL,
+    PRIMARY KEY (lookup)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX credential_uses_by_org ON credential_uses (org_id);
 
 CREATE TABLE buckets (
     org_id      BLOB    NOT NULL,
@@ -181,22 +204,40 @@ CREATE TABLE audit_segments (
     PRIMARY KEY (org_id, node_id, number)
 ) STRICT;
 
--- Appended by every transaction, and folded into usage_totals: no row is written twice.
+CREATE INDEX audit_segments_by_time
+    ON audit_segments (org_id, last_ms, node_id, number, first_ms);
+
+-- Appended by every transaction, and folded into usage_totals: no row is written twice. The
+-- subject is the organization as a whole (kind 0, no bytes), or a principal or bucket in it.
 CREATE TABLE usage_deltas (
-    org_id  BLOB    NOT NULL,
-    hour_ms INTEGER NOT NULL,
-    meter   INTEGER NOT NULL,
-    delta   INTEGER NOT NULL,
-    amount  INTEGER NOT NULL,
-    PRIMARY KEY (org_id, hour_ms, meter, delta)
+    org_id       BLOB    NOT NULL,
+    subject_kind INTEGER NOT NULL,
+    hour_ms      INTEGER NOT NULL,
+    subject      BLOB    NOT NULL,
+    meter        INTEGER NOT NULL,
+    delta        INTEGER NOT NULL,
+    amount       INTEGER NOT NULL,
+    PRIMARY KEY (org_id, subject_kind, hour_ms, subject, meter, delta)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE usage_totals (
+    org_id       BLOB    NOT NULL,
+    subject_kind INTEGER NOT NULL,
+    hour_ms      INTEGER NOT NULL,
+    subject      BLOB    NOT NULL,
+    meter        INTEGER NOT NULL,
+    amount       INTEGER NOT NULL,
+    PRIMARY KEY (org_id, subject_kind, hour_ms, subject, meter)
+) STRICT, WITHOUT ROWID;
+
+-- What is stored, for limits that are judged inside the commit. With a single writer a row for
+-- each organization is written once for all commits that share a transaction; on many nodes, where
+-- every commit would queue for it, escrow takes its place. Nothing stored is no row.
+CREATE TABLE stored (
     org_id  BLOB    NOT NULL,
-    hour_ms INTEGER NOT NULL,
-    meter   INTEGER NOT NULL,
-    amount  INTEGER NOT NULL,
-    PRIMARY KEY (org_id, hour_ms, meter)
+    bytes   INTEGER NOT NULL,
+    objects INTEGER NOT NULL,
+    PRIMARY KEY (org_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE change_log (

@@ -4,11 +4,15 @@ use names::{BucketId, OrgId};
 use rusqlite::{Connection, Params, Result, Row as SqlRow, params};
 
 use super::changes;
-use super::columns::key_state;
+use super::columns::{key_state, subject_columns};
 use super::error::Applied;
 use super::query::{all, execute, exists, int, one};
+use super::read;
 use crate::catalog::change::NAME_KEYS;
-use crate::catalog::{ChangedRow, Class, Conflict, KeyState, Meter, Row, RowTag, UsageDelta};
+use crate::catalog::{
+    ChangedRow, Class, Conflict, KeyState, Meter, RecordKind, Row, RowTag, Stored, StoredLimits,
+    UsageDelta, UsageSubject,
+};
 
 /// A transaction that mutations are being applied in, and what it will append when it ends.
 pub(super) struct Batch<'t> {
@@ -16,7 +20,9 @@ pub(super) struct Batch<'t> {
     now_ms: u64,
     unnamed: &'t [UnnamedKey],
     changes: BTreeMap<OrgId, Vec<ChangedRow>>,
-    usage: BTreeMap<(OrgId, u64, Meter), i64>,
+    usage: BTreeMap<(OrgId, u64, UsageSubject, Meter), i64>,
+    /// What organizations store, before this transaction and with its changes.
+    stored: BTreeMap<OrgId, [Stored; 2]>,
     /// The states of keys that commits named: most of a group name the same one.
     keys: HashMap<(OrgId, u32), Option<KeyState>>,
 }
@@ -46,6 +52,7 @@ impl<'t> Batch<'t> {
             unnamed,
             changes: BTreeMap::new(),
             usage: BTreeMap::new(),
+            stored: BTreeMap::new(),
             keys: HashMap::new(),
         }
     }
@@ -133,11 +140,15 @@ impl<'t> Batch<'t> {
         record: &[u8],
     ) -> Applied<()> {
         self.key_open(org, tag.key_version)?;
-        match record_key_version(record) {
-            Some(version) if version != tag.key_version => {
-                Err(Conflict::KeyClosed { version }.into())
-            }
-            _ => Ok(()),
+        self.sealed_under(tag.key_version, tag, record)
+    }
+
+    /// A row's tag and the record that is sealed in it name this version of a key and no other.
+    pub(super) fn sealed_under(&self, version: u32, tag: RowTag, record: &[u8]) -> Applied<()> {
+        let named = [Some(tag.key_version), record_key_version(record)];
+        match named.into_iter().flatten().find(|named| *named != version) {
+            Some(version) => Err(Conflict::KeyClosed { version }.into()),
+            None => Ok(()),
         }
     }
 
@@ -149,6 +160,17 @@ impl<'t> Batch<'t> {
     /// Notes that a row of an organization is about to change.
     pub(super) fn changed<R: Row>(&mut self, org: OrgId, old: Option<RowTag>, new: Option<RowTag>) {
         self.note(org, R::TABLE, old, new);
+    }
+
+    /// Notes that a record of an organization is about to change.
+    pub(super) fn record_changed(
+        &mut self,
+        org: OrgId,
+        kind: RecordKind,
+        old: Option<RowTag>,
+        new: Option<RowTag>,
+    ) {
+        self.note(org, &kind.in_change_log(), old, new);
     }
 
     /// Notes that an organization's keys are about to change.
@@ -171,16 +193,88 @@ impl<'t> Batch<'t> {
 
     /// Counts usage; appended when the transaction ends, once for every meter.
     pub(super) fn count(&mut self, org: OrgId, delta: UsageDelta) {
-        let meter = (org, delta.hour_ms, delta.meter);
+        let meter = (org, delta.hour_ms, delta.subject, delta.meter);
         let sum = self.usage.entry(meter).or_default();
         *sum = sum.saturating_add(delta.amount);
     }
 
+    /// There is room for what is about to be stored. What makes it no more is never refused.
+    pub(super) fn has_room(
+        &mut self,
+        org: OrgId,
+        limits: &StoredLimits,
+        change: Stored,
+    ) -> Applied<()> {
+        let [_, stored] = self.stored(org)?;
+        for (meter, stored, change, max) in [
+            (
+                Meter::StoredBytes,
+                stored.bytes,
+                change.bytes,
+                limits.bytes_max,
+            ),
+            (
+                Meter::Objects,
+                stored.objects,
+                change.objects,
+                limits.objects_max,
+            ),
+        ] {
+            let max = max.map_or(i64::MAX, |max| i64::try_from(max).unwrap_or(i64::MAX));
+            if change > 0 && stored.saturating_add(change) > max {
+                return Err(Conflict::OverLimit { meter }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what comes to be stored or goes, in the hour and for good, for the organization and
+    /// for the bucket.
+    pub(super) fn store(
+        &mut self,
+        org: OrgId,
+        bucket: BucketId,
+        hour_ms: u64,
+        change: Stored,
+    ) -> Result<()> {
+        for subject in [UsageSubject::Whole, UsageSubject::Bucket(bucket)] {
+            for (meter, amount) in [
+                (Meter::StoredBytes, change.bytes),
+                (Meter::Objects, change.objects),
+            ] {
+                let delta = UsageDelta {
+                    hour_ms,
+                    meter,
+                    subject,
+                    amount,
+                };
+                self.count(org, delta);
+            }
+        }
+        let [before, stored] = self.stored(org)?;
+        self.stored.insert(org, [before, stored.plus(change)]);
+        Ok(())
+    }
+
+    fn stored(&mut self, org: OrgId) -> Result<[Stored; 2]> {
+        if let Some(stored) = self.stored.get(&org) {
+            return Ok(*stored);
+        }
+        let stored = [read::stored(self.conn, org)?; 2];
+        self.stored.insert(org, stored);
+        Ok(stored)
+    }
+
     /// Appends what was noted: the last statements before the commit.
     pub(super) fn finish(self) -> Result<Told> {
-        for ((org, hour_ms, meter), amount) in &self.usage {
+        for ((org, hour_ms, subject, meter), amount) in &self.usage {
             if *amount != 0 {
-                append_usage(self.conn, *org, *hour_ms, *meter, *amount)?;
+                append_usage(self.conn, *org, *hour_ms, subject, *meter, *amount)?;
+            }
+        }
+        for (org, [before, stored]) in &self.stored {
+            if before != stored {
+                write_stored(self.conn, *org, *stored)?;
             }
         }
         let mut last = if self.changes.is_empty() {
@@ -209,16 +303,50 @@ fn append_usage(
     conn: &Connection,
     org: OrgId,
     hour_ms: u64,
+    subject: &UsageSubject,
     meter: Meter,
     amount: i64,
 ) -> Result<()> {
+    let (subject_kind, subject) = subject_columns(subject);
     execute(
         conn,
-        "INSERT INTO usage_deltas (org_id, hour_ms, meter, delta, amount)
-         SELECT ?1, ?2, ?3, COALESCE(MAX(delta), 0) + 1, ?4 FROM usage_deltas
-         WHERE org_id = ?1 AND hour_ms = ?2 AND meter = ?3",
-        params![org.bytes(), int(hour_ms)?, meter as u8, amount],
+        "INSERT INTO usage_deltas (org_id, subject_kind, hour_ms, subject, meter, delta, amount)
+         SELECT ?1, ?2, ?3, ?4, ?5, COALESCE(MAX(delta), 0) + 1, ?6 FROM usage_deltas
+         WHERE org_id = ?1 AND subject_kind = ?2 AND hour_ms = ?3 AND subject = ?4 AND meter = ?5",
+        params![
+            org.bytes(),
+            subject_kind,
+            int(hour_ms)?,
+            subject,
+            meter as u8,
+            amount,
+        ],
     )?;
+    Ok(())
+}
+
+fn write_stored(conn: &Connection, org: OrgId, stored: Stored) -> Result<()> {
+    if stored == Stored::default() {
+        execute(
+            conn,
+            "DELETE FROM stored WHERE org_id = ?1",
+            params![org.bytes()],
+        )?;
+        return Ok(());
+    }
+    let row = params![org.bytes(), stored.bytes, stored.objects];
+    let stands = execute(
+        conn,
+        "UPDATE stored SET bytes = ?2, objects = ?3 WHERE org_id = ?1",
+        row,
+    )?;
+    if stands == 0 {
+        execute(
+            conn,
+            "INSERT INTO stored (org_id, bytes, objects) VALUES (?1, ?2, ?3)",
+            row,
+        )?;
+    }
     Ok(())
 }
 

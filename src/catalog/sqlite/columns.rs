@@ -1,16 +1,17 @@
 //! How rows lie in their tables: the columns of each, in the order in which they are read.
 
 use names::{
-    AccountId, BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId,
-    RootId, Slug, UploadId, VersionId,
+    BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId, RootId, Slug,
+    UploadId, VersionId,
 };
 use rusqlite::{Result, Row as SqlRow};
 
 use super::query::{Unknown, damaged, text, unsigned, unsigned_or_null};
 use crate::catalog::{
-    AccountRow, AuditSegmentRow, BlobRow, Body, BucketRow, Content, CredentialRow, Destruction,
-    KeyState, MembershipRow, Meter, NameKeyRow, OrgKeyRow, OrgState, OrganizationRow, PartRow,
-    Role, Row, RowTag, Slice, Unverified, UploadRow, VersionRow, decode_slices,
+    AuditSegmentRow, BlobRow, Body, BucketRow, Content, CredentialKind, CredentialRow, Destruction,
+    KeyState, Meter, NameKeyRow, OrgKeyRow, OrgState, OrganizationRow, PartRow, RecordKind,
+    RecordRow, Row, RowTag, Slice, Unverified, UploadRow, UsageSubject, UsageSubjectKind,
+    VersionRow, decode_slices,
 };
 
 /// A row with a tag: first its own columns, then `key_version, mac`.
@@ -37,12 +38,12 @@ pub(super) fn tag(row: &SqlRow<'_>, column: usize) -> Result<RowTag> {
 
 macro_rules! organization_columns {
     () => {
-        "org_id, slug, state, created_ms, destruction, sequence, key_version, mac"
+        "org_id, slug, state, created_ms, delete_after_ms, destruction, sequence, key_version, mac"
     };
 }
 
 impl Stored for OrganizationRow {
-    const WIDTH: usize = 6;
+    const WIDTH: usize = 7;
 
     fn read(row: &SqlRow<'_>) -> Result<Self> {
         let slug = match row.get_ref(1)? {
@@ -54,47 +55,35 @@ impl Stored for OrganizationRow {
             slug,
             state: org_state(row, 2)?,
             created_ms: unsigned(row, 3)?,
-            destruction: destruction(row, 4)?,
-            sequence: unsigned(row, 5)?,
+            delete_after_ms: unsigned_or_null(row, 4)?,
+            destruction: destruction(row, 5)?,
+            sequence: unsigned(row, 6)?,
         })
     }
 }
 
-macro_rules! account_columns {
+macro_rules! record_columns {
     () => {
-        "account_id, personal_org, created_ms, sequence, key_version, mac"
+        "org_id, kind, id, parent, lookup, state, created_ms, expires_ms, sealed, sequence, \
+         key_version, mac"
     };
 }
 
-impl Stored for AccountRow {
-    const WIDTH: usize = 4;
-
-    fn read(row: &SqlRow<'_>) -> Result<Self> {
-        Ok(Self {
-            account: AccountId::from_bytes(row.get(0)?),
-            personal_org: OrgId::from_bytes(row.get(1)?),
-            created_ms: unsigned(row, 2)?,
-            sequence: unsigned(row, 3)?,
-        })
-    }
-}
-
-macro_rules! membership_columns {
-    () => {
-        "org_id, account_id, principal_id, role, sequence, key_version, mac"
-    };
-}
-
-impl Stored for MembershipRow {
-    const WIDTH: usize = 5;
+impl Stored for RecordRow {
+    const WIDTH: usize = 10;
 
     fn read(row: &SqlRow<'_>) -> Result<Self> {
         Ok(Self {
             org: OrgId::from_bytes(row.get(0)?),
-            account: AccountId::from_bytes(row.get(1)?),
-            principal: PrincipalId::from_bytes(row.get(2)?),
-            role: role(row, 3)?,
-            sequence: unsigned(row, 4)?,
+            kind: record_kind(row, 1)?,
+            id: row.get(2)?,
+            parent: row.get(3)?,
+            lookup: row.get(4)?,
+            state: row.get(5)?,
+            created_ms: unsigned(row, 6)?,
+            expires_ms: unsigned_or_null(row, 7)?,
+            sealed: row.get(8)?,
+            sequence: unsigned(row, 9)?,
         })
     }
 }
@@ -125,22 +114,25 @@ impl Stored for OrgKeyRow {
 
 macro_rules! credential_columns {
     () => {
-        "lookup, org_id, principal_id, sealed, created_ms, revoked_ms, sequence, key_version, mac"
+        "lookup, org_id, principal_id, kind, sealed, created_ms, expires_ms, revoked_ms, sequence, \
+         key_version, mac"
     };
 }
 
 impl Stored for CredentialRow {
-    const WIDTH: usize = 7;
+    const WIDTH: usize = 9;
 
     fn read(row: &SqlRow<'_>) -> Result<Self> {
         Ok(Self {
             lookup: row.get(0)?,
             org: OrgId::from_bytes(row.get(1)?),
             principal: PrincipalId::from_bytes(row.get(2)?),
-            sealed: row.get(3)?,
-            created_ms: unsigned(row, 4)?,
-            revoked_ms: unsigned_or_null(row, 5)?,
-            sequence: unsigned(row, 6)?,
+            kind: credential_kind(row, 3)?,
+            sealed: row.get(4)?,
+            created_ms: unsigned(row, 5)?,
+            expires_ms: unsigned_or_null(row, 6)?,
+            revoked_ms: unsigned_or_null(row, 7)?,
+            sequence: unsigned(row, 8)?,
         })
     }
 }
@@ -317,9 +309,9 @@ pub(super) fn name_key(row: &SqlRow<'_>) -> Result<NameKeyRow> {
 }
 
 pub(super) use {
-    account_columns, audit_columns, blob_columns, bucket_columns, content_columns,
-    credential_columns, membership_columns, name_key_columns, org_key_columns,
-    organization_columns, part_columns, upload_columns, version_columns,
+    audit_columns, blob_columns, bucket_columns, content_columns, credential_columns,
+    name_key_columns, org_key_columns, organization_columns, part_columns, record_columns,
+    upload_columns, version_columns,
 };
 
 /// Reads slices.
@@ -362,6 +354,7 @@ pub(super) fn org_state(row: &SqlRow<'_>, column: usize) -> Result<OrgState> {
         2 => Ok(OrgState::Suspended),
         3 => Ok(OrgState::Sealed),
         4 => Ok(OrgState::Destroyed),
+        5 => Ok(OrgState::Deleting),
         other => Err(damaged(column, Unknown(other))),
     }
 }
@@ -374,15 +367,49 @@ pub(super) fn meter(row: &SqlRow<'_>, column: usize) -> Result<Meter> {
         3 => Ok(Meter::Requests),
         4 => Ok(Meter::IngressBytes),
         5 => Ok(Meter::EgressBytes),
+        6 => Ok(Meter::SecretReads),
+        7 => Ok(Meter::SecretUses),
         other => Err(damaged(column, Unknown(other))),
     }
 }
 
-fn role(row: &SqlRow<'_>, column: usize) -> Result<Role> {
-    match row.get(column)? {
-        1 => Ok(Role::Owner),
-        other => Err(damaged(column, Unknown(other))),
+/// How a subject of usage lies in its two columns: its kind and its identifier.
+pub(super) fn subject_columns(subject: &UsageSubject) -> (u8, &[u8]) {
+    match subject {
+        UsageSubject::Whole => (WHOLE, &[]),
+        UsageSubject::Principal(principal) => {
+            (UsageSubjectKind::Principal as u8, principal.bytes())
+        }
+        UsageSubject::Bucket(bucket) => (UsageSubjectKind::Bucket as u8, bucket.bytes()),
     }
+}
+
+/// Reads a subject of usage from its two columns.
+pub(super) fn subject(row: &SqlRow<'_>, column: usize) -> Result<UsageSubject> {
+    const PRINCIPAL: u8 = UsageSubjectKind::Principal as u8;
+    const BUCKET: u8 = UsageSubjectKind::Bucket as u8;
+    let id = column + 1;
+    match row.get(column)? {
+        WHOLE => Ok(UsageSubject::Whole),
+        PRINCIPAL => Ok(UsageSubject::Principal(PrincipalId::from_bytes(
+            row.get(id)?,
+        ))),
+        BUCKET => Ok(UsageSubject::Bucket(BucketId::from_bytes(row.get(id)?))),
+        other => Err(damaged(column, Unknown(other.into()))),
+    }
+}
+
+/// The kind of subject that is the organization as a whole.
+pub(super) const WHOLE: u8 = 0;
+
+fn record_kind(row: &SqlRow<'_>, column: usize) -> Result<RecordKind> {
+    let number: u8 = row.get(column)?;
+    RecordKind::of(number).ok_or_else(|| damaged(column, Unknown(number.into())))
+}
+
+fn credential_kind(row: &SqlRow<'_>, column: usize) -> Result<CredentialKind> {
+    let number: u8 = row.get(column)?;
+    CredentialKind::of(number).ok_or_else(|| damaged(column, Unknown(number.into())))
 }
 
 fn object_key(row: &SqlRow<'_>, column: usize) -> Result<ObjectKey> {

@@ -12,6 +12,7 @@ mod open;
 mod query;
 mod read;
 mod readers;
+mod records;
 mod store;
 mod tables;
 mod walk;

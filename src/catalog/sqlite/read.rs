@@ -1,21 +1,21 @@
 //! Reads: rows by their keys, and pages in the order of their keys.
 
 use names::{
-    AccountId, BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, RootId, Slug,
-    UploadId,
+    BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, RootId, Slug, UploadId,
 };
 use rusqlite::{Connection, Error, Result, params};
 
 use super::columns::{
-    NoContent, VERSION_COLUMNS, account_columns, audit_columns, audit_segment, blob, blob_columns,
-    bucket_columns, content, content_columns, credential_columns, membership_columns, meter,
-    name_key, name_key_columns, org_key_columns, organization_columns, part_columns, unverified,
+    NoContent, VERSION_COLUMNS, WHOLE, audit_columns, audit_segment, blob, blob_columns,
+    bucket_columns, content, content_columns, credential_columns, meter, name_key,
+    name_key_columns, org_key_columns, organization_columns, part_columns, subject, unverified,
     upload_columns, version_columns,
 };
 use super::query::{all, damaged, int, one, unsigned};
 use crate::catalog::{
-    AccountRow, AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, MembershipRow,
-    NameKeyRow, OrgKeyRow, OrganizationRow, PartRow, Unverified, UploadRow, UsageDelta, VersionRow,
+    AuditSegmentRow, BlobRow, BucketRow, Content, CredentialQuery, CredentialRow, Meter,
+    NameKeyRow, OrgKeyRow, OrgState, OrganizationRow, PartRow, Recount, SEGMENT_SPAN_MS_MAX,
+    Stored, Unverified, UploadRow, UsageDelta, UsageSubjectKind, VersionRow,
 };
 
 pub(super) fn bucket(
@@ -173,32 +173,82 @@ pub(super) fn parts(
     )
 }
 
+/// Of the organization as a whole, or by subject.
 pub(super) fn usage(
     conn: &Connection,
     org: OrgId,
     from_ms: u64,
     until_ms: u64,
+    subjects: Option<UsageSubjectKind>,
 ) -> Result<Vec<UsageDelta>> {
     // The end of time is a way to ask for everything.
     let until_ms = i64::try_from(until_ms).unwrap_or(i64::MAX);
+    let subject_kind = subjects.map_or(WHOLE, |kind| kind as u8);
     all(
         conn,
-        "SELECT hour_ms, meter, SUM(amount) FROM (
-             SELECT hour_ms, meter, amount FROM usage_totals
-             WHERE org_id = ?1 AND hour_ms >= ?2 AND hour_ms < ?3
+        "SELECT hour_ms, meter, subject_kind, subject, SUM(amount) FROM (
+             SELECT hour_ms, subject_kind, subject, meter, amount FROM usage_totals
+             WHERE org_id = ?1 AND subject_kind = ?4 AND hour_ms >= ?2 AND hour_ms < ?3
              UNION ALL
-             SELECT hour_ms, meter, amount FROM usage_deltas
-             WHERE org_id = ?1 AND hour_ms >= ?2 AND hour_ms < ?3
-         ) AS amounts GROUP BY hour_ms, meter ORDER BY hour_ms, meter",
-        params![org.bytes(), int(from_ms)?, until_ms],
+             SELECT hour_ms, subject_kind, subject, meter, amount FROM usage_deltas
+             WHERE org_id = ?1 AND subject_kind = ?4 AND hour_ms >= ?2 AND hour_ms < ?3
+         ) AS amounts GROUP BY hour_ms, subject_kind, subject, meter
+         ORDER BY hour_ms, subject, meter",
+        params![org.bytes(), int(from_ms)?, until_ms, subject_kind],
         |row| {
             Ok(UsageDelta {
                 hour_ms: unsigned(row, 0)?,
                 meter: meter(row, 1)?,
-                amount: row.get(2)?,
+                subject: subject(row, 2)?,
+                amount: row.get(4)?,
             })
         },
     )
+}
+
+pub(super) fn stored(conn: &Connection, org: OrgId) -> Result<Stored> {
+    let stored = one(
+        conn,
+        "SELECT bytes, objects FROM stored WHERE org_id = ?1",
+        params![org.bytes()],
+        |row| {
+            Ok(Stored {
+                bytes: row.get(0)?,
+                objects: row.get(1)?,
+            })
+        },
+    )?;
+    Ok(stored.unwrap_or_default())
+}
+
+pub(super) fn recount(conn: &Connection, org: OrgId) -> Result<Recount> {
+    let snapshot = conn.unchecked_transaction()?;
+    let sum = |subject_kind: u8, meter: Meter| -> Result<i64> {
+        let sum = one(
+            &snapshot,
+            "SELECT COALESCE(SUM(amount), 0) FROM (
+                 SELECT amount FROM usage_totals
+                 WHERE org_id = ?1 AND subject_kind = ?2 AND meter = ?3
+                 UNION ALL
+                 SELECT amount FROM usage_deltas
+                 WHERE org_id = ?1 AND subject_kind = ?2 AND meter = ?3
+             ) AS amounts",
+            params![org.bytes(), subject_kind, meter as u8],
+            |row| row.get(0),
+        )?;
+        Ok(sum.unwrap_or(0))
+    };
+    let metered = |subject_kind| -> Result<Stored> {
+        Ok(Stored {
+            bytes: sum(subject_kind, Meter::StoredBytes)?,
+            objects: sum(subject_kind, Meter::Objects)?,
+        })
+    };
+    Ok(Recount {
+        stored: stored(&snapshot, org)?,
+        metered: metered(WHOLE)?,
+        in_buckets: metered(UsageSubjectKind::Bucket as u8)?,
+    })
 }
 
 pub(super) fn audit_segments(
@@ -217,6 +267,58 @@ pub(super) fn audit_segments(
               WHERE org_id = ?1 AND node_id = ?2 AND number >= ?3 ORDER BY number LIMIT ?4"
         ),
         params![org.bytes(), node.bytes(), int(from)?, max],
+        audit_segment,
+    )
+}
+
+/// By the time of the last event, so that a page begins where the one before ended; what ends
+/// later than a segment's span after the time cannot have begun in it.
+pub(super) fn audit_segments_between(
+    conn: &Connection,
+    org: OrgId,
+    (from_ms, until_ms): (u64, u64),
+    after: Option<(NodeId, u64)>,
+    max: u32,
+) -> Result<Vec<AuditSegmentRow>> {
+    let snapshot = conn.unchecked_transaction()?;
+    let mut from = (from_ms, Vec::new(), 0);
+    if let Some((node, number)) = after {
+        let last_ms = one(
+            &snapshot,
+            "SELECT last_ms FROM audit_segments WHERE org_id = ?1 AND node_id = ?2 AND number = ?3",
+            params![org.bytes(), node.bytes(), int(number)?],
+            |row| unsigned(row, 0),
+        )?;
+        // Nothing comes after a segment that is not there.
+        let Some(last_ms) = last_ms else {
+            return Ok(Vec::new());
+        };
+        if last_ms >= from_ms {
+            from = (last_ms, node.bytes().to_vec(), number.saturating_add(1));
+        }
+    }
+    let span_end_ms = until_ms.saturating_add(SEGMENT_SPAN_MS_MAX);
+    let [until_ms, span_end_ms] =
+        [until_ms, span_end_ms].map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    all(
+        &snapshot,
+        concat!(
+            "SELECT ",
+            audit_columns!(),
+            " FROM audit_segments
+              WHERE org_id = ?1 AND (last_ms, node_id, number) >= (?2, ?3, ?4)
+              AND last_ms < ?5 AND first_ms < ?6
+              ORDER BY last_ms, node_id, number LIMIT ?7"
+        ),
+        params![
+            org.bytes(),
+            int(from.0)?,
+            from.1,
+            int(from.2)?,
+            span_end_ms,
+            until_ms,
+            max,
+        ],
         audit_segment,
     )
 }
@@ -296,6 +398,24 @@ pub(super) fn organizations(
     )
 }
 
+pub(super) fn organizations_due_for_destruction(
+    conn: &Connection,
+    now_ms: u64,
+    max: u32,
+) -> Result<Vec<Unverified<OrganizationRow>>> {
+    all(
+        conn,
+        concat!(
+            "SELECT ",
+            organization_columns!(),
+            " FROM organizations WHERE delete_after_ms <= ?1 AND state = ?2
+              ORDER BY delete_after_ms, org_id LIMIT ?3"
+        ),
+        params![int(now_ms)?, OrgState::Deleting as u8, max],
+        unverified,
+    )
+}
+
 pub(super) fn org_keys(conn: &Connection, org: OrgId) -> Result<Vec<Unverified<OrgKeyRow>>> {
     all(
         conn,
@@ -357,55 +477,68 @@ pub(super) fn credential(
     )
 }
 
+/// A statement for each choice, so that every one has the index that it needs.
 pub(super) fn credentials(
     conn: &Connection,
     org: OrgId,
-    after: Option<[u8; 32]>,
-    max: u32,
+    query: &CredentialQuery,
 ) -> Result<Vec<Unverified<CredentialRow>>> {
-    all(
-        conn,
-        concat!(
-            "SELECT ",
-            credential_columns!(),
-            " FROM credentials WHERE org_id = ?1 AND lookup > ?2 ORDER BY lookup LIMIT ?3"
+    macro_rules! page {
+        ($narrowed:literal) => {
+            concat!(
+                "SELECT ",
+                credential_columns!(),
+                " FROM credentials WHERE org_id = ?1 AND lookup > ?2",
+                $narrowed,
+                " ORDER BY lookup LIMIT ?3"
+            )
+        };
+    }
+    let after = query.after.as_ref().map_or(&[][..], |lookup| &lookup[..]);
+    let principal = query.principal.as_ref().map(|principal| principal.bytes());
+    let kind = query.kind.map(|kind| kind as u8);
+    let (org, max) = (org.bytes(), query.max);
+    match (principal, kind) {
+        (None, None) => all(conn, page!(""), params![org, after, max], unverified),
+        (Some(principal), None) => all(
+            conn,
+            page!(" AND principal_id = ?4"),
+            params![org, after, max, principal],
+            unverified,
         ),
-        params![
-            org.bytes(),
-            after.as_ref().map_or(&[][..], |lookup| &lookup[..]),
-            max,
-        ],
-        unverified,
-    )
+        (None, Some(kind)) => all(
+            conn,
+            page!(" AND kind = ?4"),
+            params![org, after, max, kind],
+            unverified,
+        ),
+        // A principal has few; the sum keeps the index of kinds, of which there are many, out of it.
+        (Some(principal), Some(kind)) => all(
+            conn,
+            page!(" AND principal_id = ?4 AND kind + 0 = ?5"),
+            params![org, after, max, principal, kind],
+            unverified,
+        ),
+    }
 }
 
-pub(super) fn account(
+pub(super) fn credential_uses(
     conn: &Connection,
-    account: AccountId,
-) -> Result<Option<Unverified<AccountRow>>> {
-    one(
-        conn,
-        concat!(
-            "SELECT ",
-            account_columns!(),
-            " FROM accounts WHERE account_id = ?1"
-        ),
-        params![account.bytes()],
-        unverified,
-    )
-}
-
-pub(super) fn memberships(conn: &Connection, org: OrgId) -> Result<Vec<Unverified<MembershipRow>>> {
-    all(
-        conn,
-        concat!(
-            "SELECT ",
-            membership_columns!(),
-            " FROM memberships WHERE org_id = ?1 ORDER BY account_id"
-        ),
-        params![org.bytes()],
-        unverified,
-    )
+    org: OrgId,
+    lookups: &[[u8; 32]],
+) -> Result<Vec<([u8; 32], u64)>> {
+    let snapshot = conn.unchecked_transaction()?;
+    let mut uses = Vec::new();
+    for lookup in lookups {
+        let used_ms = one(
+            &snapshot,
+            "SELECT used_ms FROM credential_uses WHERE lookup = ?1 AND org_id = ?2",
+            params![lookup, org.bytes()],
+            |row| unsigned(row, 0),
+        )?;
+        uses.extend(used_ms.map(|used_ms| (*lookup, used_ms)));
+    }
+    Ok(uses)
 }
 
 pub(super) fn claims(conn: &Connection, max: u32) -> Result<Vec<(OrgId, BlobId)>> {

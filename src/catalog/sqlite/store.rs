@@ -16,12 +16,13 @@ use super::list::list;
 use super::open::open_writer;
 use super::readers::Readers;
 use super::writer::{Announcer, Writer};
-use super::{leases, read, walk};
+use super::{leases, read, records, walk};
 use crate::catalog::{
-    AccountRow, AuditSegmentRow, BlobRow, Bound, BucketRow, CatalogError, Change, ChangedRow,
-    Coherence, Conflict, Content, CredentialRow, Effect, Found, ListQuery, Listed, MembershipRow,
-    Mutation, NameKeyRow, NamesKey, OrgKeyRow, OrganizationRow, Page, PartRow, Store, TagCursor,
-    TaggedRow, Unverified, UploadRow, UsageDelta, VersionRow,
+    AuditSegmentRow, BlobRow, Bound, BucketRow, CatalogError, Change, ChangedRow, Coherence,
+    Conflict, Content, CredentialQuery, CredentialRow, Effect, Found, ListQuery, Listed, Mutation,
+    NameKeyRow, NamesKey, OrgKeyRow, OrganizationRow, Page, PartRow, RecordKind, RecordQuery,
+    RecordRow, Recount, Store, Stored, TagCursor, TaggedRow, Unverified, UploadRow, UsageDelta,
+    UsageSubjectKind, VersionRow,
 };
 use crate::clock::Clock;
 
@@ -192,6 +193,61 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn record(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        id: &[u8; 16],
+    ) -> Found<Unverified<RecordRow>> {
+        self.keys
+            .inline(|conn| records::record(conn, org, kind, id))
+            .await
+    }
+
+    async fn record_by_lookup(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        lookup: &[u8; 32],
+    ) -> Found<Unverified<RecordRow>> {
+        self.keys
+            .inline(|conn| records::record_by_lookup(conn, org, kind, lookup))
+            .await
+    }
+
+    async fn records(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        query: RecordQuery,
+    ) -> Page<Unverified<RecordRow>> {
+        self.pages
+            .blocking(move |conn| records::records(conn, org, kind, &query))
+            .await
+    }
+
+    async fn count_records(
+        &self,
+        org: OrgId,
+        kind: RecordKind,
+        state: Option<u8>,
+    ) -> Result<u64, CatalogError> {
+        self.pages
+            .blocking(move |conn| records::count_records(conn, org, kind, state))
+            .await
+    }
+
+    async fn seats(
+        &self,
+        account: AccountId,
+        after: Option<OrgId>,
+        max: u32,
+    ) -> Page<Unverified<RecordRow>> {
+        self.pages
+            .blocking(move |conn| records::seats(conn, account, after, max))
+            .await
+    }
+
     async fn usage(
         &self,
         org: OrgId,
@@ -199,7 +255,29 @@ impl Store for SqliteStore {
         until_ms: u64,
     ) -> Result<Vec<UsageDelta>, CatalogError> {
         self.pages
-            .blocking(move |conn| read::usage(conn, org, from_ms, until_ms))
+            .blocking(move |conn| read::usage(conn, org, from_ms, until_ms, None))
+            .await
+    }
+
+    async fn usage_by(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        subjects: UsageSubjectKind,
+    ) -> Result<Vec<UsageDelta>, CatalogError> {
+        self.pages
+            .blocking(move |conn| read::usage(conn, org, from_ms, until_ms, Some(subjects)))
+            .await
+    }
+
+    async fn stored(&self, org: OrgId) -> Result<Stored, CatalogError> {
+        self.keys.inline(|conn| read::stored(conn, org)).await
+    }
+
+    async fn recount(&self, org: OrgId) -> Result<Recount, CatalogError> {
+        self.pages
+            .blocking(move |conn| read::recount(conn, org))
             .await
     }
 
@@ -212,6 +290,21 @@ impl Store for SqliteStore {
     ) -> Page<AuditSegmentRow> {
         self.pages
             .blocking(move |conn| read::audit_segments(conn, org, node, from, max))
+            .await
+    }
+
+    async fn audit_segments_between(
+        &self,
+        org: OrgId,
+        from_ms: u64,
+        until_ms: u64,
+        after: Option<(NodeId, u64)>,
+        max: u32,
+    ) -> Page<AuditSegmentRow> {
+        self.pages
+            .blocking(move |conn| {
+                read::audit_segments_between(conn, org, (from_ms, until_ms), after, max)
+            })
             .await
     }
 
@@ -269,20 +362,22 @@ impl Store for SqliteStore {
     async fn credentials(
         &self,
         org: OrgId,
-        after: Option<[u8; 32]>,
-        max: u32,
+        query: CredentialQuery,
     ) -> Page<Unverified<CredentialRow>> {
         self.pages
-            .blocking(move |conn| read::credentials(conn, org, after, max))
+            .blocking(move |conn| read::credentials(conn, org, &query))
             .await
     }
 
-    async fn account(&self, account: AccountId) -> Found<Unverified<AccountRow>> {
-        self.keys.inline(|conn| read::account(conn, account)).await
-    }
-
-    async fn memberships(&self, org: OrgId) -> Page<Unverified<MembershipRow>> {
-        self.keys.inline(|conn| read::memberships(conn, org)).await
+    async fn credential_uses(
+        &self,
+        org: OrgId,
+        lookups: &[[u8; 32]],
+    ) -> Result<Vec<([u8; 32], u64)>, CatalogError> {
+        let lookups = lookups.to_vec();
+        self.pages
+            .blocking(move |conn| read::credential_uses(conn, org, &lookups))
+            .await
     }
 
     async fn changes_since(&self, seq: u64, max: u32) -> Page<Change> {
@@ -305,6 +400,27 @@ impl Store for SqliteStore {
     async fn claims(&self, max: u32) -> Page<(OrgId, BlobId)> {
         self.pages
             .blocking(move |conn| read::claims(conn, max))
+            .await
+    }
+
+    async fn expired_records(
+        &self,
+        kind: RecordKind,
+        now_ms: u64,
+        max: u32,
+    ) -> Page<Unverified<RecordRow>> {
+        self.pages
+            .blocking(move |conn| records::expired_records(conn, kind, now_ms, max))
+            .await
+    }
+
+    async fn organizations_due_for_destruction(
+        &self,
+        now_ms: u64,
+        max: u32,
+    ) -> Page<Unverified<OrganizationRow>> {
+        self.pages
+            .blocking(move |conn| read::organizations_due_for_destruction(conn, now_ms, max))
             .await
     }
 

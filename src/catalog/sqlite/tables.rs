@@ -4,15 +4,15 @@ use names::{OrgId, VersionId};
 use rusqlite::{Connection, Params, Result, Row as SqlRow, params};
 
 use super::columns::{
-    NoContent, Stored, account_columns, audit_columns, audit_segment, blob, blob_columns,
-    bucket_columns, content, content_columns, credential_columns, membership_columns, name_key,
-    name_key_columns, org_key_columns, organization_columns, part_columns, unverified,
-    upload_columns, version_columns,
+    NoContent, Stored, audit_columns, audit_segment, blob, blob_columns, bucket_columns, content,
+    content_columns, credential_columns, name_key, name_key_columns, org_key_columns,
+    organization_columns, part_columns, record_columns, unverified, upload_columns,
+    version_columns,
 };
 use super::query::{all, damaged};
 use crate::catalog::{
-    AccountRow, BucketRow, CredentialRow, MembershipRow, NamesKey, OrgKeyRow, OrganizationRow,
-    PartRow, Unverified, UploadRow, VersionRow,
+    BucketRow, CredentialRow, NamesKey, OrgKeyRow, OrganizationRow, PartRow, RecordRow, Unverified,
+    UploadRow, VersionRow,
 };
 
 macro_rules! select {
@@ -40,7 +40,7 @@ pub(super) struct Found {
 /// The tables of a walk, in its order.
 #[derive(Clone, Copy)]
 pub(super) enum Table {
-    Memberships,
+    Records,
     Buckets,
     Versions,
     Contents,
@@ -52,11 +52,10 @@ pub(super) enum Table {
     Organizations,
     OrgKeys,
     Credentials,
-    Accounts,
 }
 
-pub(super) const TABLES: [Table; 13] = [
-    Table::Memberships,
+pub(super) const TABLES: [Table; 12] = [
+    Table::Records,
     Table::Buckets,
     Table::Versions,
     Table::Contents,
@@ -68,7 +67,6 @@ pub(super) const TABLES: [Table; 13] = [
     Table::Organizations,
     Table::OrgKeys,
     Table::Credentials,
-    Table::Accounts,
 ];
 
 impl Table {
@@ -83,7 +81,7 @@ impl Table {
     fn is_platforms(self) -> bool {
         matches!(
             self,
-            Self::Organizations | Self::OrgKeys | Self::Credentials | Self::Accounts
+            Self::Organizations | Self::OrgKeys | Self::Credentials
         )
     }
 
@@ -118,16 +116,16 @@ impl Table {
             return Ok(Vec::new());
         }
         match self {
-            Self::Memberships => rows(
+            Self::Records => rows(
                 conn,
                 select!(
-                    membership_columns,
-                    "memberships WHERE org_id = ?1 AND (?2 IS NULL OR key_version = ?2)
-                      AND account_id >= ?4 ORDER BY account_id LIMIT ?3"
+                    record_columns,
+                    "records WHERE org_id = ?1 AND (?2 IS NULL OR key_version = ?2)
+                      AND (kind, id) >= (?4, ?5) ORDER BY kind, id LIMIT ?3"
                 ),
-                params![org.bytes(), key, max, from.rest()],
-                NamesKey::Membership,
-                |row: &MembershipRow| row.account.bytes().to_vec(),
+                params![org.bytes(), key, max, from.byte(), from.rest()],
+                NamesKey::Record,
+                |row: &RecordRow| [&[row.kind as u8][..], &row.id].concat(),
             ),
             Self::Buckets => rows(
                 conn,
@@ -290,24 +288,6 @@ impl Table {
                 NamesKey::Credential,
                 |row: &CredentialRow| row.lookup.to_vec(),
             ),
-            Self::Accounts => rows(
-                conn,
-                match key {
-                    None => select!(
-                        account_columns,
-                        "accounts WHERE personal_org = ?1 AND account_id >= ?4
-                         ORDER BY account_id LIMIT ?3"
-                    ),
-                    Some(_) => select!(
-                        account_columns,
-                        "accounts WHERE key_version = ?2 AND account_id >= ?4
-                         ORDER BY account_id LIMIT ?3"
-                    ),
-                },
-                params![org.bytes(), key, max, from.rest()],
-                NamesKey::Account,
-                |row: &AccountRow| row.account.bytes().to_vec(),
-            ),
         }
     }
 }
@@ -320,6 +300,11 @@ impl<'a> Place<'a> {
         let (taken, rest) = self.0.split_at(length.min(self.0.len()));
         self.0 = rest;
         taken
+    }
+
+    /// A small number.
+    fn byte(&mut self) -> u8 {
+        self.take(1).first().copied().unwrap_or(0)
     }
 
     /// An identifier.

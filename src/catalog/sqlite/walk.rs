@@ -107,7 +107,7 @@ impl TagCursor {
 /// A row with a tag as `verify` takes it: a version comes with what it holds.
 fn tagged(conn: &Connection, org: OrgId, row: NamesKey) -> Result<Option<TaggedRow>> {
     Ok(Some(match row {
-        NamesKey::Membership(row) => TaggedRow::Membership(row),
+        NamesKey::Record(row) => TaggedRow::Record(row),
         NamesKey::Bucket(row) => TaggedRow::Bucket(row),
         NamesKey::Version(row) => {
             let content = content_of(conn, org, row.unverified())?;
@@ -118,7 +118,6 @@ fn tagged(conn: &Connection, org: OrgId, row: NamesKey) -> Result<Option<TaggedR
         NamesKey::Organization(row) => TaggedRow::Organization(row),
         NamesKey::OrgKey(row) => TaggedRow::OrgKey(row),
         NamesKey::Credential(row) => TaggedRow::Credential(row),
-        NamesKey::Account(row) => TaggedRow::Account(row),
         NamesKey::Content(..)
         | NamesKey::Blob(_)
         | NamesKey::AuditSegment(_)

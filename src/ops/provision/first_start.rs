@@ -4,10 +4,8 @@ use names::Slug;
 
 use super::error::ProvisionError;
 use crate::authz::{Scope, Standing};
-use crate::catalog::Jobs;
-use crate::keyring::Keyring;
 use crate::ops::{Act, Administration, AdministrationError, RecordedAccessKey};
-use crate::tenancy::{Organization, Ownership, TenancyError};
+use crate::tenancy::{Ownership, TenancyError};
 
 /// The first access key of all, to be shown once.
 pub struct FirstStart {
@@ -26,18 +24,12 @@ pub struct FirstStart {
 pub async fn first_start(
     act: &Act<'_>,
     administration: &Administration,
-    keyring: &Keyring,
-    jobs: &Jobs,
     show: impl FnOnce(&FirstStart) -> io::Result<()>,
 ) -> Result<(), ProvisionError> {
     let slug = Slug::parse(HOME).expect("it is a slug");
-    let Some(home) = home(act, administration, &slug).await? else {
+    if !awaits_its_first_key(act, administration, &slug).await? {
         return Ok(());
-    };
-    let keys = keyring
-        .open_for_job(&jobs.open(home.org, "first-start"))
-        .await?;
-    keyring.provision_name_key(&keys).await?;
+    }
     let access_key = administration
         .record_access_key(act, &slug, Scope::Full)
         .await?;
@@ -47,19 +39,19 @@ pub async fn first_start(
     Ok(())
 }
 
-/// The first organization, if it has no access key yet; made, if there is none at all.
-async fn home(
+/// Whether the first organization has no access key yet. It is made, if there is none at all.
+async fn awaits_its_first_key(
     act: &Act<'_>,
     administration: &Administration,
     slug: &Slug,
-) -> Result<Option<Organization>, ProvisionError> {
+) -> Result<bool, ProvisionError> {
     let mut organizations = administration.organizations(act, None, 2).await?;
     if organizations.is_empty() {
         match administration
             .create_organization(act, slug.clone(), Ownership::Personal)
             .await
         {
-            Ok(home) => return Ok(Some(home)),
+            Ok(_) => return Ok(true),
             // Another process was first.
             Err(AdministrationError::Tenancy(TenancyError::SlugTaken)) => {
                 organizations = administration.organizations(act, None, 2).await?;
@@ -68,14 +60,14 @@ async fn home(
         }
     }
     let [home] = &organizations[..] else {
-        return Ok(None);
+        return Ok(false);
     };
     let can_have_one = matches!(home.standing, Standing::Active | Standing::Suspended);
     if home.slug.as_ref() != Some(slug) || !can_have_one {
-        return Ok(None);
+        return Ok(false);
     }
     let access_keys = administration.access_keys(act, slug, None, 1).await?;
-    Ok(access_keys.is_empty().then(|| home.clone()))
+    Ok(access_keys.is_empty())
 }
 
 const HOME: &str = "home";

@@ -37,6 +37,5 @@ pub async fn root_file(
 /// Makes the platform's key and name key, unless there are.
 pub async fn platform(keyring: &Keyring) -> Result<(), ProvisionError> {
     keyring.provision_platform().await?;
-    let platform = keyring.open_platform().await?;
-    Ok(keyring.provision_name_key(&platform).await?)
+    Ok(keyring.provision_platform_names().await?)
 }

@@ -35,7 +35,7 @@ async fn assert_gone(house: &House, process: &Process, tenant: &Tenant) {
         "org_keys",
         "name_keys",
         "credentials",
-        "memberships",
+        "records",
         "buckets",
         "versions",
         "contents",

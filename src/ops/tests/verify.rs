@@ -3,6 +3,8 @@ use std::fs;
 use rusqlite::params;
 
 use super::world::{House, Process, operator};
+use crate::catalog::{Mutation, RecordKind, RecordQuery, RecordWrite};
+use crate::keyring::RecordDraft;
 use crate::ops::checkpoint::CheckpointError;
 
 /// One finding, and nothing else.
@@ -36,8 +38,8 @@ async fn a_row_that_was_altered_is_found() {
         ),
         ("UPDATE buckets SET created_ms = created_ms + 1", "buckets"),
         (
-            "UPDATE memberships SET principal_id = zeroblob(16)",
-            "memberships",
+            "UPDATE records SET state = 9 WHERE kind = 17",
+            "records member",
         ),
         ("UPDATE organizations SET state = 2", "organizations"),
         (
@@ -52,7 +54,14 @@ async fn a_row_that_was_altered_is_found() {
             "UPDATE upload_parts SET size = size + 1 WHERE part = 2",
             "upload_parts",
         ),
-        ("UPDATE accounts SET sequence = sequence + 1", "accounts"),
+        (
+            "UPDATE records SET created_ms = created_ms + 1 WHERE kind = 28",
+            "records secret version",
+        ),
+        (
+            "UPDATE credentials SET expires_ms = created_ms",
+            "credentials",
+        ),
     ] {
         let (house, process) = house().await;
         let acme: [u8; 16] = house
@@ -63,11 +72,6 @@ async fn a_row_that_was_altered_is_found() {
                 |row| row.get(0),
             )
             .unwrap();
-        let column = if named == "accounts" {
-            "personal_org"
-        } else {
-            "org_id"
-        };
         let joint = if change.contains("WHERE") {
             "AND"
         } else {
@@ -75,7 +79,7 @@ async fn a_row_that_was_altered_is_found() {
         };
         let changed = house
             .database()
-            .execute(&format!("{change} {joint} {column} = ?1"), params![acme])
+            .execute(&format!("{change} {joint} org_id = ?1"), params![acme])
             .unwrap();
         assert_eq!(changed, 1, "{change}");
         let findings = process.findings().await;
@@ -166,6 +170,114 @@ async fn rows_that_were_rolled_back_restored_or_taken_away_are_told_apart() {
     assert_eq!(count("was restored"), 1, "{findings:#?}");
     assert_eq!(count("a row of buckets"), 1, "{findings:#?}");
     assert_eq!(findings.len(), 3, "{findings:#?}");
+}
+
+#[tokio::test]
+async fn records_that_were_rolled_back_restored_or_taken_away_are_told_apart() {
+    let (house, process) = house().await;
+    let tenant = process.tenant("third").await;
+    let (job, database) = (process.job(tenant.org), house.database());
+    let org = tenant.org.bytes();
+    let member = job.records(RecordKind::Member, one()).await.unwrap();
+    let secret = job.records(RecordKind::Secret, one()).await.unwrap();
+    let keys = process.keyring.open_for_job(&job).await.unwrap();
+    let (member, _) = keys.open_row(member[0].clone()).unwrap();
+    let (secret, _) = keys.open_row(secret[0].clone()).unwrap();
+    database
+        .execute_batch("CREATE TABLE kept AS SELECT * FROM records")
+        .unwrap();
+    // The owner is demoted, and the secret deleted.
+    let demoted = RecordDraft {
+        state: member.state + 1,
+        ..RecordDraft::after(&member)
+    };
+    let writes = vec![
+        RecordWrite::Replace(keys.seal_row(demoted, b"").unwrap()),
+        RecordWrite::Delete {
+            kind: secret.kind,
+            id: secret.id,
+            sequence: secret.sequence,
+        },
+    ];
+    let guards = Vec::new();
+    job.commit(Mutation::CommitRecords { writes, guards })
+        .await
+        .unwrap();
+    assert_eq!(process.findings().await, [""; 0]);
+
+    // Whoever can write the database puts both back, and takes a task away.
+    let put_back = "DELETE FROM records WHERE org_id = ?1 AND kind IN (17, 24);
+                    INSERT INTO records SELECT * FROM kept WHERE org_id = ?1 AND kind IN (17, 27)";
+    for statement in put_back.split(';') {
+        assert_eq!(database.execute(statement, [org]).unwrap(), 2);
+    }
+    let findings = process.findings().await;
+    let count = |text: &str| findings.iter().filter(|one| one.contains(text)).count();
+    let name = hex::encode(member.id);
+    let rolled_back = format!("records member {name} of {} was rolled back", tenant.org);
+    assert_eq!(count(&rolled_back), 1, "{findings:#?}");
+    assert_eq!(count("records secret "), 1, "{findings:#?}");
+    assert_eq!(count("was restored"), 1, "{findings:#?}");
+    assert_eq!(count("a row of records/24"), 1, "{findings:#?}");
+    assert_eq!(findings.len(), 3, "{findings:#?}");
+}
+
+/// Whoever can write the database, and moves what is sealed in it.
+#[tokio::test]
+async fn a_record_that_was_moved_is_found() {
+    for change in [
+        // Into another organization, as another kind, to another id, to another parent.
+        "UPDATE records SET org_id = (SELECT max(org_id) FROM records) WHERE kind = 24 AND org_id = ?1",
+        "UPDATE records SET kind = 23 WHERE kind = 24 AND org_id = ?1",
+        "UPDATE records SET id = zeroblob(16) WHERE kind = 28 AND org_id = ?1",
+        "UPDATE records SET parent = zeroblob(16) WHERE kind = 28 AND org_id = ?1",
+        "UPDATE records SET lookup = zeroblob(32) WHERE kind = 27 AND org_id = ?1",
+        "UPDATE records SET expires_ms = 1 WHERE kind = 24 AND org_id = ?1",
+        "UPDATE records SET sealed = (SELECT sealed FROM records WHERE kind = 28 AND org_id = ?1)
+         WHERE kind = 27 AND org_id = ?1",
+    ] {
+        let (house, process) = house().await;
+        let database = house.database();
+        if change.contains("max(org_id)") {
+            let room = "DELETE FROM records WHERE kind = 24 AND org_id <> ?1";
+            let orgs = "SELECT min(org_id) FROM records WHERE kind = 24";
+            let acme: [u8; 16] = database.query_row(orgs, [], |row| row.get(0)).unwrap();
+            assert_eq!(database.execute(room, [acme]).unwrap(), 1);
+        }
+        let orgs = "SELECT min(org_id) FROM records WHERE kind = 24";
+        let acme: [u8; 16] = database.query_row(orgs, [], |row| row.get(0)).unwrap();
+        assert_eq!(database.execute(change, [acme]).unwrap(), 1, "{change}");
+        let findings = process.findings().await;
+        let altered = findings.iter().filter(|one| one.contains("was altered"));
+        assert_eq!(altered.count(), 1, "{change}: {findings:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_and_counted_otherwise_is_found() {
+    for change in [
+        "UPDATE stored SET bytes = bytes - 1 WHERE org_id = ?1",
+        "UPDATE stored SET objects = 0 WHERE org_id = ?1",
+        "DELETE FROM stored WHERE org_id = ?1",
+        "UPDATE usage_deltas SET amount = amount + 1 WHERE org_id = ?1 AND subject_kind = 0
+         AND meter = 2 AND delta = 1",
+        "UPDATE usage_deltas SET amount = amount + 1 WHERE org_id = ?1 AND subject_kind = 2
+         AND meter = 1 AND delta = 1",
+    ] {
+        let (house, process) = house().await;
+        let database = house.database();
+        let orgs = "SELECT min(org_id) FROM stored";
+        let acme: [u8; 16] = database.query_row(orgs, [], |row| row.get(0)).unwrap();
+        assert_eq!(database.execute(change, [acme]).unwrap(), 1, "{change}");
+        assert_found(&process.findings().await, "is counted in two ways");
+    }
+}
+
+fn one() -> RecordQuery {
+    RecordQuery {
+        max: 1,
+        ..RecordQuery::default()
+    }
 }
 
 #[tokio::test]

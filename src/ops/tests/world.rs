@@ -17,7 +17,10 @@ use crate::authz::{
     record_activity_as_operator,
 };
 use crate::blobs::{BlobEntry, Blobs, DiskBlobs, FaultyBlobs};
-use crate::catalog::{Catalog, JobCatalog, Jobs, PlatformCatalog, SqliteStore, doors};
+use crate::catalog::{
+    Catalog, JobCatalog, Jobs, Mutation, PlatformCatalog, RecordKind, RecordQuery, RecordWrite,
+    SqliteStore, doors,
+};
 use crate::clock::{Clock, ManualClock};
 use crate::config;
 use crate::drive::{
@@ -25,7 +28,7 @@ use crate::drive::{
     Incoming, NamedPart, NewUpload, Piece, PutRequest, ReadRequest,
 };
 use crate::entropy::Entropy;
-use crate::keyring::{Keyring, RootFile};
+use crate::keyring::{Keyring, RecordDraft, RootFile};
 use crate::ops::{
     Checkpoints, Collector, CollectorSettings, Destroyer, RootRotation, Rotation, Verifier,
 };
@@ -262,7 +265,7 @@ impl Process {
     }
 
     /// An organization with one of everything: an owner, access keys, a bucket, objects inline, in
-    /// a blob, in parts and copied, an upload with two parts, an activity log.
+    /// a blob, in parts and copied, an upload with two parts, a secret, a task, an activity log.
     pub(super) async fn tenant(&self, slug: &str) -> Tenant {
         let operator = operator();
         let slug = Slug::parse(slug).unwrap();
@@ -292,6 +295,7 @@ impl Process {
         let joined: Vec<u8> = parts.iter().flat_map(|(_, _, part)| part.clone()).collect();
         self.complete(org, "joined", upload, &parts).await;
         let (upload, parts) = self.begin_upload(org, "later", &[5 << 20, 10]).await;
+        self.keep_secret(org).await;
         self.record(org, "bulkhead:Test").await;
         Tenant {
             org,
@@ -322,6 +326,61 @@ impl Process {
             .collect();
         let read = self.get(tenant.org, "later").await.unwrap();
         assert!(read == expected, "the upload is not what was written");
+        assert_eq!(self.secret(tenant.org).await, SECRET);
+    }
+
+    /// A secret with one version, found by its path, and a task.
+    async fn keep_secret(&self, org: OrgId) {
+        let job = self.job(org);
+        let keys = self.keyring.open_for_job(&job).await.unwrap();
+        let names = self.keyring.names_for_job(&job).await.unwrap();
+        let secret = RecordDraft {
+            kind: RecordKind::Secret,
+            id: [1; 16],
+            parent: None,
+            lookup: Some(names.lookup("secret", SECRET_PATH)),
+            state: 0,
+            created_ms: self.clock.now_ms(),
+            expires_ms: None,
+            sequence: 1,
+        };
+        let of_kind = |kind| RecordDraft {
+            kind,
+            parent: Some([1; 16]),
+            lookup: None,
+            ..secret
+        };
+        let records = [
+            (secret, SECRET_PATH),
+            (of_kind(RecordKind::SecretVersion), SECRET),
+            (of_kind(RecordKind::Task), b"a task"),
+        ];
+        let write =
+            |(draft, bytes)| RecordWrite::Insert(keys.seal_row(draft, bytes).expect("sealed"));
+        let writes = records.map(write).into();
+        let guards = Vec::new();
+        job.commit(Mutation::CommitRecords { writes, guards })
+            .await
+            .unwrap();
+    }
+
+    /// What the secret holds.
+    pub(super) async fn secret(&self, org: OrgId) -> Vec<u8> {
+        let job = self.job(org);
+        let keys = self.keyring.open_for_job(&job).await.unwrap();
+        let names = self.keyring.names_for_job(&job).await.unwrap();
+        let path = names.lookup("secret", SECRET_PATH);
+        let found = job.record_by_lookup(RecordKind::Secret, &path).await;
+        let (secret, held) = keys.open_row(found.unwrap().unwrap()).unwrap();
+        assert_eq!(*held, SECRET_PATH);
+        let query = RecordQuery {
+            parent: Some(secret.id),
+            max: 10,
+            ..RecordQuery::default()
+        };
+        let versions = job.records(RecordKind::SecretVersion, query).await.unwrap();
+        let [version] = <[_; 1]>::try_from(versions).unwrap();
+        keys.open_row(version).unwrap().1.to_vec()
     }
 
     pub(super) async fn put(&self, org: OrgId, key: &str, body: &[u8]) -> Result<(), DriveError> {
@@ -510,3 +569,6 @@ fn next_start() -> u64 {
 
 pub(super) const TRASH_DELAY: Duration = Duration::from_secs(3600);
 const HOUR_MS: u64 = 3_600_000;
+
+const SECRET_PATH: &[u8] = b"prod/database";
+pub(super) const SECRET: &[u8] = b"the password of the database";

@@ -53,6 +53,14 @@ pub enum Finding {
         /// What does not fit.
         reason: String,
     },
+    /// What an organization stores is not what its meters add up to.
+    #[error("what {organization} stores is counted in two ways: {reason}")]
+    Miscounted {
+        /// Whose.
+        organization: String,
+        /// Which ways disagree.
+        reason: String,
+    },
     /// The keys that the rows stand under cannot be had, so that nothing is known of them.
     #[error("the keys of {organization} cannot be had: {reason}")]
     NoKeys {

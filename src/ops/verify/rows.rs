@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 use super::finding::RowName;
 use super::replay::Mac;
 use crate::catalog::{
-    AccountRow, BlobRow, Body, BucketRow, Content, CredentialRow, MembershipRow, OrgKeyRow,
-    OrganizationRow, PartRow, Row, Slice, TaggedRow, Unverified, UploadRow, VersionRow,
+    BlobRow, Body, BucketRow, Content, CredentialRow, OrgKeyRow, OrganizationRow, PartRow,
+    RecordRow, Row, Slice, TaggedRow, Unverified, UploadRow, VersionRow,
 };
 use crate::keyring::{OrgKeys, Record, RowRefused};
 
@@ -63,13 +63,15 @@ impl Inspected {
                 let key = hex::encode(row.unverified().lookup);
                 Self::plain(name(CredentialRow::TABLE, key), row, platform)
             }
-            TaggedRow::Account(row) => {
-                let key = row.unverified().account.to_string();
-                Self::plain(name(AccountRow::TABLE, key), row, platform)
-            }
-            TaggedRow::Membership(row) => {
-                let key = row.unverified().account.to_string();
-                Self::plain(name(MembershipRow::TABLE, key), row, keys.own)
+            TaggedRow::Record(row) => {
+                let record = row.unverified();
+                let key = format!("{} {}", record.kind, hex::encode(record.id));
+                let keys = if org.is_platform() {
+                    platform
+                } else {
+                    keys.own
+                };
+                Self::plain(name(RecordRow::TABLE, key), row, keys)
             }
             TaggedRow::Bucket(row) => {
                 let key = row.unverified().bucket.to_string();

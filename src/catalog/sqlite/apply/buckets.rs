@@ -8,7 +8,7 @@ use super::super::query::int;
 use super::references::References;
 use super::uploads;
 use crate::catalog::{
-    Accounting, Authenticated, BucketRow, Conflict, Effect, Unverified, UploadRow,
+    Accounting, Authenticated, BucketRow, Conflict, Effect, StoredLimits, Unverified, UploadRow,
 };
 
 pub(super) fn create(
@@ -70,10 +70,12 @@ pub(super) fn delete(
     let accounting = Accounting {
         hour_ms: now_ms - now_ms % HOUR_MS,
         trash_not_before_ms: now_ms + HOUR_MS,
+        limits: StoredLimits::default(),
     };
     let mut references = References::default();
     for upload in &given_up {
-        uploads::remove(batch, org, upload, &accounting, &mut references)?;
+        let parts = uploads::parts(batch, org, upload.unverified().upload)?;
+        uploads::remove(batch, org, upload, &parts, &accounting, &mut references)?;
     }
     references.apply(batch, org, &[], accounting.trash_not_before_ms)?;
     batch.changed::<BucketRow>(org, Some(stands.tag()), None);

@@ -2,10 +2,10 @@ use names::OrgId;
 use rusqlite::params;
 
 use super::super::batch::Batch;
-use super::super::columns::meter;
+use super::super::columns::{meter, subject, subject_columns};
 use super::super::error::Applied;
 use super::super::query::{int, unsigned};
-use crate::catalog::{AuditSegmentRow, Conflict, Effect, UsageDelta};
+use crate::catalog::{AuditSegmentRow, Conflict, Effect, Meter, UsageDelta};
 
 pub(super) fn append_audit(
     batch: &mut Batch<'_>,
@@ -46,6 +46,10 @@ pub(super) fn add_usage(
     org: OrgId,
     deltas: &[UsageDelta],
 ) -> Applied<Effect> {
+    let is_stored = |delta: &UsageDelta| matches!(delta.meter, Meter::StoredBytes | Meter::Objects);
+    if deltas.iter().any(is_stored) {
+        return Err(Conflict::Missing.into());
+    }
     for delta in deltas {
         batch.count(org, *delta);
     }
@@ -55,23 +59,39 @@ pub(super) fn add_usage(
 /// Folds what earlier transactions appended; what this one appends waits for the next time.
 pub(super) fn fold_usage(batch: &mut Batch<'_>, org: OrgId) -> Applied<Effect> {
     let sums = batch.all(
-        "SELECT hour_ms, meter, SUM(amount) FROM usage_deltas WHERE org_id = ?1
-         GROUP BY hour_ms, meter",
+        "SELECT hour_ms, meter, subject_kind, subject, SUM(amount) FROM usage_deltas
+         WHERE org_id = ?1 GROUP BY hour_ms, meter, subject_kind, subject",
         params![org.bytes()],
-        |row| Ok((unsigned(row, 0)?, meter(row, 1)?, row.get::<_, i64>(2)?)),
+        |row| {
+            Ok(UsageDelta {
+                hour_ms: unsigned(row, 0)?,
+                meter: meter(row, 1)?,
+                subject: subject(row, 2)?,
+                amount: row.get(4)?,
+            })
+        },
     )?;
-    for (hour_ms, meter, amount) in sums {
-        let hour_ms = int(hour_ms)?;
+    for sum in &sums {
+        let (subject_kind, subject) = subject_columns(&sum.subject);
+        let row = params![
+            org.bytes(),
+            subject_kind,
+            int(sum.hour_ms)?,
+            subject,
+            sum.meter as u8,
+            sum.amount,
+        ];
         let stands = batch.execute(
-            "UPDATE usage_totals SET amount = amount + ?4
-             WHERE org_id = ?1 AND hour_ms = ?2 AND meter = ?3",
-            params![org.bytes(), hour_ms, meter as u8, amount],
+            "UPDATE usage_totals SET amount = amount + ?6
+             WHERE org_id = ?1 AND subject_kind = ?2 AND hour_ms = ?3 AND subject = ?4
+             AND meter = ?5",
+            row,
         )?;
         if stands == 0 {
             batch.execute(
-                "INSERT INTO usage_totals (org_id, hour_ms, meter, amount)
-                 VALUES (?1, ?2, ?3, ?4)",
-                params![org.bytes(), hour_ms, meter as u8, amount],
+                "INSERT INTO usage_totals (org_id, subject_kind, hour_ms, subject, meter, amount)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                row,
             )?;
         }
     }

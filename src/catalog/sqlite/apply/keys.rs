@@ -114,12 +114,16 @@ pub(super) fn create_name_key(
     )? {
         return Err(Conflict::Exists.into());
     }
-    batch.name_key_changed(org);
+    insert_name_key(batch, key)?;
+    Ok(Effect::Done)
+}
+
+pub(super) fn insert_name_key(batch: &mut Batch<'_>, key: &NameKeyRow) -> rusqlite::Result<usize> {
+    batch.name_key_changed(key.org);
     batch.execute(
         "INSERT INTO name_keys (org_id, sealed, key_version) VALUES (?1, ?2, ?3)",
-        params![org.bytes(), key.sealed, key.key_version],
-    )?;
-    Ok(Effect::Done)
+        params![key.org.bytes(), key.sealed, key.key_version],
+    )
 }
 
 /// The newest version of an organization's key.

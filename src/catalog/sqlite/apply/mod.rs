@@ -3,10 +3,12 @@
 
 mod buckets;
 mod counted;
+mod credentials;
 mod garbage;
 mod keys;
 mod organizations;
 mod purge;
+mod records;
 mod references;
 mod rewrap;
 mod uploads;
@@ -45,20 +47,26 @@ pub(super) fn apply(batch: &mut Batch<'_>, org: OrgId, mutation: &Mutation) -> A
             accounting,
         } => uploads::abort(batch, org, *bucket, key, *upload, accounting),
         Mutation::AppendAudit(segment) => counted::append_audit(batch, org, segment),
+        Mutation::CommitRecords { writes, guards } => records::commit(batch, org, writes, guards),
         Mutation::AddUsage(deltas) => counted::add_usage(batch, org, deltas),
+        Mutation::NoteUses(uses) => credentials::note_uses(batch, org, uses),
         Mutation::CreateOrganization {
             organization,
             key,
-            owner,
-        } => organizations::create(batch, org, organization, key, owner.as_ref()),
+            name_key,
+            records,
+        } => organizations::create(batch, org, organization, key, name_key, records),
         Mutation::ReplaceOrganization(row) => organizations::replace(batch, org, row),
         Mutation::CreatePlatformKey(key) => keys::create_platform(batch, org, key),
         Mutation::AddKey(key) => keys::add(batch, org, key),
         Mutation::ReplaceKey { old, new } => keys::replace(batch, org, *old, new),
         Mutation::DeleteKey { version } => keys::delete(batch, org, *version),
         Mutation::CreateNameKey(key) => keys::create_name_key(batch, org, key),
-        Mutation::CreateCredential(row) => organizations::create_credential(batch, org, row),
-        Mutation::ReplaceCredential(row) => organizations::replace_credential(batch, org, row),
+        Mutation::CreateCredential(row) => credentials::create(batch, org, row),
+        Mutation::ReplaceCredential(row) => credentials::replace(batch, org, row),
+        Mutation::DeleteExpiredCredentials { now_ms, rows_max } => {
+            credentials::delete_expired(batch, org, *now_ms, *rows_max)
+        }
         Mutation::DestroyOrganization(row) => organizations::destroy(batch, org, row),
         Mutation::PurgeOrganization { rows_max } => purge::purge(batch, org, *rows_max),
         Mutation::Rewrap(rewraps) => rewrap::rewrap(batch, org, rewraps),

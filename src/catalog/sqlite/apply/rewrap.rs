@@ -4,7 +4,7 @@ use rusqlite::{Params, params};
 use super::super::batch::Batch;
 use super::super::error::Applied;
 use super::super::query::int;
-use crate::catalog::{Authenticated, Effect, NameKeyRow, Rewrap, Row, RowTag};
+use crate::catalog::{Authenticated, Effect, NameKeyRow, RecordRow, Rewrap, Row, RowTag};
 
 /// Only sealed bytes, key versions and tags are written. Whatever else a row holds stays as it
 /// is, so that a rotation cannot change what a row says, not even by mistake.
@@ -24,7 +24,9 @@ pub(super) fn rewrap(batch: &mut Batch<'_>, org: OrgId, rewraps: &[Rewrap]) -> A
 /// What is rewrapped belongs to the organization, and the key that it is put under takes writes.
 fn judge(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> Applied<()> {
     match rewrap {
-        Rewrap::Membership { new, .. } => of_org(batch, org, new.row().org, new.tag(), &[]),
+        Rewrap::Record { new, .. } => {
+            of_org(batch, org, new.row().org, new.tag(), &new.row().sealed)
+        }
         Rewrap::Bucket { new, .. } => of_org(batch, org, new.row().org, new.tag(), &[]),
         Rewrap::Version { new, .. } => of_org(batch, org, new.row().org, new.tag(), &[]),
         Rewrap::Upload { new, .. } => {
@@ -41,7 +43,6 @@ fn judge(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> Applied<()> {
             batch.key_open(org, new.key_version)
         }
         Rewrap::Organization { new, .. } => of_platform(batch, org, new, &[]),
-        Rewrap::Account { new, .. } => of_platform(batch, org, new, &[]),
         Rewrap::Credential { new, .. } => of_platform(batch, org, new, &new.row().sealed),
         Rewrap::OrgKey { new, .. } => of_platform(batch, org, new, &[]),
     }
@@ -71,17 +72,7 @@ fn of_platform<R: Row>(
 /// Compares and sets; false when the old value is not in place.
 fn apply(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> rusqlite::Result<bool> {
     match rewrap {
-        Rewrap::Membership { old, new } => {
-            let key = params![
-                new.tag().key_version,
-                new.tag().mac,
-                old.key_version,
-                old.mac,
-                org.bytes(),
-                new.row().account.bytes(),
-            ];
-            retag(batch, org, *old, new, RETAG_MEMBERSHIP, key)
-        }
+        Rewrap::Record { old, new } => record(batch, org, *old, new),
         Rewrap::Bucket { old, new } => {
             let key = params![
                 new.tag().key_version,
@@ -197,17 +188,6 @@ fn apply(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> rusqlite::Result
             ];
             retag(batch, new.row().org, *old, new, RETAG_ORGANIZATION, key)
         }
-        Rewrap::Account { old, new } => {
-            let key = params![
-                new.tag().key_version,
-                new.tag().mac,
-                old.key_version,
-                old.mac,
-                new.row().account.bytes(),
-            ];
-            let org = new.row().personal_org;
-            retag(batch, org, *old, new, RETAG_ACCOUNT, key)
-        }
         Rewrap::Credential { old, new } => {
             let row = new.row();
             let key = params![
@@ -248,6 +228,33 @@ fn retag<R: Row>(
         batch.changed::<R>(org, Some(old), Some(new.tag()));
     }
     Ok(written)
+}
+
+fn record(
+    batch: &mut Batch<'_>,
+    org: OrgId,
+    old: RowTag,
+    new: &Authenticated<RecordRow>,
+) -> rusqlite::Result<bool> {
+    let (row, tag) = (new.row(), new.tag());
+    let written = batch.execute(
+        "UPDATE records SET key_version = ?1, mac = ?2, sealed = ?8
+         WHERE key_version = ?3 AND mac = ?4 AND org_id = ?5 AND kind = ?6 AND id = ?7",
+        params![
+            tag.key_version,
+            tag.mac,
+            old.key_version,
+            old.mac,
+            org.bytes(),
+            row.kind as u8,
+            row.id,
+            row.sealed,
+        ],
+    )?;
+    if written > 0 {
+        batch.record_changed(org, row.kind, Some(old), Some(tag));
+    }
+    Ok(written > 0)
 }
 
 fn content(
@@ -341,8 +348,6 @@ fn with_header(mut sealed: Vec<u8>, header: &[u8]) -> Option<Vec<u8>> {
 const HEADER_BYTES: usize = 192;
 
 // The first four parameters are the new tag and the old one.
-const RETAG_MEMBERSHIP: &str = "UPDATE memberships SET key_version = ?1, mac = ?2
-    WHERE key_version = ?3 AND mac = ?4 AND org_id = ?5 AND account_id = ?6";
 const RETAG_BUCKET: &str = "UPDATE buckets SET key_version = ?1, mac = ?2
     WHERE key_version = ?3 AND mac = ?4 AND org_id = ?5 AND name = ?6";
 const RETAG_VERSION: &str = "UPDATE versions SET key_version = ?1, mac = ?2, etag = ?9
@@ -355,8 +360,6 @@ const RETAG_PART: &str = "UPDATE upload_parts SET key_version = ?1, mac = ?2, me
     WHERE key_version = ?3 AND mac = ?4 AND org_id = ?5 AND upload_id = ?6 AND part = ?7";
 const RETAG_ORGANIZATION: &str = "UPDATE organizations SET key_version = ?1, mac = ?2
     WHERE key_version = ?3 AND mac = ?4 AND org_id = ?5";
-const RETAG_ACCOUNT: &str = "UPDATE accounts SET key_version = ?1, mac = ?2
-    WHERE key_version = ?3 AND mac = ?4 AND account_id = ?5";
 const RETAG_CREDENTIAL: &str = "UPDATE credentials SET key_version = ?1, mac = ?2, sealed = ?6
     WHERE key_version = ?3 AND mac = ?4 AND lookup = ?5";
 const RETAG_ORG_KEY: &str = "UPDATE org_keys SET key_version = ?1, mac = ?2

@@ -1,14 +1,14 @@
-use names::{BucketId, ObjectKey, OrgId, PartNumber, UploadId};
+use names::{BucketId, ObjectKey, OrgId, UploadId};
 use rusqlite::params;
 
 use super::super::batch::Batch;
-use super::super::columns::{part_columns, tag, unverified, upload_columns};
+use super::super::columns::{part_columns, unverified, upload_columns};
 use super::super::error::Applied;
 use super::super::query::int;
 use super::references::{self, References};
 use crate::catalog::{
-    Accounting, Authenticated, BlobRow, Conflict, Effect, Meter, PartRow, RowTag, Unverified,
-    UploadRow, UsageDelta, encode_slices,
+    Accounting, Authenticated, BlobRow, Conflict, Effect, PartRow, Stored, Unverified, UploadRow,
+    encode_slices,
 };
 
 pub(super) fn create(
@@ -67,12 +67,16 @@ pub(super) fn put_part(
         params![org.bytes(), row.upload.bytes(), row.part.value()],
         unverified,
     )?;
+    let before = replaced
+        .as_ref()
+        .map_or(0, |replaced| replaced.unverified().size);
+    let change = Stored::part(row.size).minus(Stored::part(before));
+    batch.has_room(org, &accounting.limits, change)?;
 
     let mut references = References::default();
     references.add(&row.slices);
     if let Some(replaced) = &replaced {
         references.drop(&replaced.unverified().slices);
-        count(batch, org, replaced.unverified().size, -1, accounting);
         batch.execute(
             "DELETE FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2 AND part = ?3",
             params![org.bytes(), row.upload.bytes(), row.part.value()],
@@ -96,7 +100,7 @@ pub(super) fn put_part(
             tag.mac,
         ],
     )?;
-    count(batch, org, row.size, 1, accounting);
+    batch.store(org, bucket, accounting.hour_ms, change)?;
     references.apply(batch, org, new_blobs, accounting.trash_not_before_ms)?;
     Ok(Effect::Done)
 }
@@ -110,10 +114,36 @@ pub(super) fn abort(
     accounting: &Accounting,
 ) -> Applied<Effect> {
     let upload = find(batch, org, bucket, key, upload)?.ok_or(Conflict::Missing)?;
+    let parts = parts(batch, org, upload.unverified().upload)?;
     let mut references = References::default();
-    remove(batch, org, &upload, accounting, &mut references)?;
+    remove(batch, org, &upload, &parts, accounting, &mut references)?;
     references.apply(batch, org, &[], accounting.trash_not_before_ms)?;
     Ok(Effect::Done)
+}
+
+/// The parts of an upload.
+pub(super) fn parts(
+    batch: &Batch<'_>,
+    org: OrgId,
+    upload: UploadId,
+) -> rusqlite::Result<Vec<Unverified<PartRow>>> {
+    batch.all(
+        concat!(
+            "SELECT ",
+            part_columns!(),
+            " FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2"
+        ),
+        params![org.bytes(), upload.bytes()],
+        unverified,
+    )
+}
+
+/// What parts hold together.
+pub(super) fn held(parts: &[Unverified<PartRow>]) -> Stored {
+    let sizes = parts
+        .iter()
+        .map(|part| Stored::part(part.unverified().size));
+    sizes.fold(Stored::default(), Stored::plus)
 }
 
 /// Deletes an upload and its parts, and no longer counts these as naming their blobs.
@@ -121,24 +151,17 @@ pub(super) fn remove(
     batch: &mut Batch<'_>,
     org: OrgId,
     upload: &Unverified<UploadRow>,
+    parts: &[Unverified<PartRow>],
     accounting: &Accounting,
     references: &mut References,
 ) -> rusqlite::Result<()> {
     let row = upload.unverified();
-    let parts: Vec<Unverified<PartRow>> = batch.all(
-        concat!(
-            "SELECT ",
-            part_columns!(),
-            " FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2"
-        ),
-        params![org.bytes(), row.upload.bytes()],
-        unverified,
-    )?;
-    for part in &parts {
+    for part in parts {
         references.drop(&part.unverified().slices);
-        count(batch, org, part.unverified().size, -1, accounting);
         batch.changed::<PartRow>(org, Some(part.tag()), None);
     }
+    let change = Stored::default().minus(held(parts));
+    batch.store(org, row.bucket, accounting.hour_ms, change)?;
     batch.execute(
         "DELETE FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2",
         params![org.bytes(), row.upload.bytes()],
@@ -155,21 +178,6 @@ pub(super) fn remove(
         ],
     )?;
     Ok(())
-}
-
-/// The tag of a part that stands.
-pub(super) fn part_tag(
-    batch: &Batch<'_>,
-    org: OrgId,
-    upload: UploadId,
-    part: PartNumber,
-) -> rusqlite::Result<Option<RowTag>> {
-    batch.one(
-        "SELECT key_version, mac FROM upload_parts
-         WHERE org_id = ?1 AND upload_id = ?2 AND part = ?3",
-        params![org.bytes(), upload.bytes(), part.value()],
-        |row| tag(row, 0),
-    )
 }
 
 /// An upload in progress.
@@ -190,16 +198,4 @@ pub(super) fn find(
         params![org.bytes(), bucket.bytes(), key.as_bytes(), upload.bytes()],
         unverified,
     )
-}
-
-fn count(batch: &mut Batch<'_>, org: OrgId, size: u64, sign: i64, accounting: &Accounting) {
-    let bytes = i64::try_from(size).unwrap_or(i64::MAX);
-    batch.count(
-        org,
-        UsageDelta {
-            hour_ms: accounting.hour_ms,
-            meter: Meter::StoredBytes,
-            amount: bytes * sign,
-        },
-    );
 }

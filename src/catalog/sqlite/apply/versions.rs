@@ -1,4 +1,6 @@
-use names::{BucketId, ObjectKey, OrgId, VersionId};
+use std::collections::HashMap;
+
+use names::{BucketId, ObjectKey, OrgId, PartNumber, VersionId};
 use rusqlite::params;
 
 use super::super::batch::Batch;
@@ -8,8 +10,8 @@ use super::super::query::int;
 use super::references::{self, References};
 use super::uploads;
 use crate::catalog::{
-    Accounting, Body, CommitVersion, CompletedUpload, Conflict, Content, Effect, Expect, Meter,
-    RowTag, Slice, Unverified, UploadRow, UsageDelta, VersionRow, encode_slices,
+    Accounting, Body, CommitVersion, CompletedUpload, Conflict, Content, Effect, Expect, PartRow,
+    RowTag, Slice, Stored, Unverified, UploadRow, VersionRow, encode_slices,
 };
 
 pub(super) fn commit(batch: &mut Batch<'_>, org: OrgId, commit: &CommitVersion) -> Applied<Effect> {
@@ -37,20 +39,37 @@ pub(super) fn commit(batch: &mut Batch<'_>, org: OrgId, commit: &CommitVersion) 
     } else {
         None
     };
+    let mut goes = Stored::default();
+    if let Some((_, parts)) = &completed {
+        goes = goes.plus(uploads::held(parts));
+    }
+    if let Some(replaced) = &replaced {
+        goes = goes.plus(Stored::version(replaced.unverified().size));
+    }
+    let change = Stored::version(row.size).minus(goes);
+    batch.has_room(org, &commit.accounting.limits, change)?;
 
     let mut references = References::default();
     references.add(slices);
-    if let Some(upload) = &completed {
-        uploads::remove(batch, org, upload, &commit.accounting, &mut references)?;
+    if let Some((upload, parts)) = &completed {
+        uploads::remove(
+            batch,
+            org,
+            upload,
+            parts,
+            &commit.accounting,
+            &mut references,
+        )?;
     }
     if let Some(replaced) = &replaced {
         remove(batch, org, replaced.unverified(), &mut references)?;
-        count(batch, org, replaced.unverified(), -1, &commit.accounting);
+        count_gone(batch, org, replaced.unverified(), &commit.accounting)?;
     }
     let before = replaced.as_ref().map(Unverified::tag);
     batch.changed::<VersionRow>(org, before, Some(tag));
     insert(batch, row, tag, &commit.content)?;
-    count(batch, org, row, 1, &commit.accounting);
+    let comes = Stored::version(row.size);
+    batch.store(org, row.bucket, commit.accounting.hour_ms, comes)?;
     references.apply(
         batch,
         org,
@@ -80,7 +99,7 @@ pub(super) fn delete(
     let mut references = References::default();
     batch.changed::<VersionRow>(org, Some(deleted.tag()), None);
     remove(batch, org, deleted.unverified(), &mut references)?;
-    count(batch, org, deleted.unverified(), -1, accounting);
+    count_gone(batch, org, deleted.unverified(), accounting)?;
     references.apply(batch, org, &[], accounting.trash_not_before_ms)?;
     Ok(Effect::Replaced(Some(deleted.unverified().version)))
 }
@@ -116,25 +135,15 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// Counts a version that comes or goes.
-pub(super) fn count(
+/// Counts a version that goes.
+pub(super) fn count_gone(
     batch: &mut Batch<'_>,
     org: OrgId,
     row: &VersionRow,
-    sign: i64,
     accounting: &Accounting,
-) {
-    let bytes = i64::try_from(row.size).unwrap_or(i64::MAX);
-    for (meter, amount) in [(Meter::StoredBytes, bytes), (Meter::Objects, 1)] {
-        batch.count(
-            org,
-            UsageDelta {
-                hour_ms: accounting.hour_ms,
-                meter,
-                amount: amount * sign,
-            },
-        );
-    }
+) -> rusqlite::Result<()> {
+    let change = Stored::default().minus(Stored::version(row.size));
+    batch.store(org, row.bucket, accounting.hour_ms, change)
 }
 
 fn insert(
@@ -238,22 +247,27 @@ fn expected(expect: Expect, current: Option<&Unverified<VersionRow>>) -> Applied
     }
 }
 
-/// The upload that a commit completes, if it is in progress and its parts are those that the
-/// version was made of.
+/// The upload that a commit completes and its parts, if it is in progress and its parts are those
+/// that the version was made of.
 fn completed(
     batch: &Batch<'_>,
     org: OrgId,
     row: &VersionRow,
     completes: &CompletedUpload,
-) -> Applied<Unverified<UploadRow>> {
+) -> Applied<(Unverified<UploadRow>, Vec<Unverified<PartRow>>)> {
     let upload = uploads::find(batch, org, row.bucket, &row.key, completes.upload)?;
     let upload = upload.ok_or(Conflict::Missing)?;
+    let parts = uploads::parts(batch, org, completes.upload)?;
+    let tags: HashMap<PartNumber, RowTag> = parts
+        .iter()
+        .map(|part| (part.unverified().part, part.tag()))
+        .collect();
     for (part, tag) in &completes.parts {
-        if uploads::part_tag(batch, org, completes.upload, *part)? != Some(*tag) {
+        if tags.get(part) != Some(tag) {
             return Err(Conflict::Changed.into());
         }
     }
-    Ok(upload)
+    Ok((upload, parts))
 }
 
 fn slices_of(body: &Body) -> &[Slice] {

@@ -29,12 +29,13 @@ async fn what_waits_is_committed_together() {
     for answer in answers {
         assert_eq!(answer.unwrap(), [Ok(Effect::Replaced(None))]);
     }
-    // One change for the organization and the transaction, and one row for each of two meters.
+    // One change for the organization and the transaction, and one row for each of two meters, of
+    // the organization and of the bucket.
     let changes = store.changes_since(before, 1_000).await.unwrap();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].entries.len(), 100);
     let deltas: i64 = count(&path, "SELECT COUNT(*) FROM usage_deltas");
-    assert_eq!(deltas, 2);
+    assert_eq!(deltas, 4);
 }
 
 #[tokio::test]
