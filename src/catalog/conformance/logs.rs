@@ -406,7 +406,7 @@ pub(in crate::catalog) async fn nodes_say_what_they_have_seen(store: &dyn Store)
     store.node_gone(other).await.expect("gone");
 }
 
-fn tag_of(row: &TaggedRow) -> RowTag {
+pub(super) fn tag_of(row: &TaggedRow) -> RowTag {
     match row {
         TaggedRow::Record(row) => row.tag(),
         TaggedRow::Bucket(row) => row.tag(),

@@ -4,6 +4,7 @@
 mod coherence;
 mod credentials;
 mod keys;
+mod life;
 mod listings;
 mod logs;
 mod objects;
@@ -11,6 +12,7 @@ mod organizations;
 mod records;
 mod rotation;
 mod stored;
+mod twins;
 mod uploads;
 pub(super) mod world;
 
@@ -84,6 +86,8 @@ pub(super) async fn conforms(store: &dyn Store) {
 
     coherence::caches_hear_of_changes(store).await;
     coherence::caches_hear_of_the_records_that_they_hold(store).await;
+
+    twins::twins_do_not_meet(store).await;
 
     keys::the_platforms_key_is_rotated(store).await;
     store.scrub().await.expect("a scrub");
