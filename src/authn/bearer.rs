@@ -1,73 +1,53 @@
-use std::sync::Arc;
-
-use names::{AccessKeyId, Bearer, BearerKind};
+use names::{Bearer, BearerKind};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::error::AuthnError;
-use super::sigv4::Authn;
-use crate::authz::{self, Caller};
-use crate::catalog::CredentialKind;
-use crate::keyring::{Credential, Proof};
+use super::proven::Basis;
+use super::service::Authn;
+use crate::authz::{Caller, CredentialKind};
 
 impl Authn {
-    /// Verifies a bearer token: an API token or a session.
+    /// Verifies a bearer token: an API token or a session of an account.
     ///
-    /// Each use reads the credential's row, so that a revocation holds on the next request and an
-    /// end on the second. What is unknown takes the reads and computations of a wrong secret.
+    /// Malformed, unknown, wrong, revoked and expired are one answer. All but the first take the
+    /// same work.
     pub async fn bearer(&self, token: &str) -> Result<Caller, AuthnError> {
-        let presented = Bearer::parse(token).map_err(|_| AuthnError::UnknownAccessKey)?;
-        let id = presented.id().map_err(|_| AuthnError::UnknownAccessKey)?;
-        let lookup = self.keyring.access_key_lookup(&id).await?;
-        let found = self.catalog.credential(&lookup).await?;
-        let platform = match &found {
-            Some(row) => self.keyring.open_platform_at(row.tag().key_version).await?,
-            None => self.keyring.open_platform().await?,
-        };
-        let claimed = match found {
-            Some(row) => row,
-            None => crate::catalog::Unverified::clone(&*self.decoy.row(&platform)?),
-        };
-        let row = platform.verify(claimed)?;
-        let record = Credential::open(&platform, &row)?;
+        let presented = Bearer::parse(token).map_err(|_| AuthnError::UnknownToken)?;
+        let id = presented.id().map_err(|_| AuthnError::UnknownToken)?;
         let shown: [u8; 32] = Sha256::digest(presented.expose()).into();
-        let (expected, is_token) = match record.expose() {
-            Proof::TokenDigest(digest) => (*digest, true),
-            // Nothing that signs is shown as a token, and is compared all the same.
-            Proof::Secret(_) | Proof::SecretWithToken(..) => ([0; 32], false),
-        };
-        let is_proven = bool::from(shown.ct_eq(&expected));
-        let is_presented = is_token
-            && is_proven
-            && is_same(record.id(), &id)
-            && is_kind(presented.kind(), row.kind, record.kind())
-            && row.is_valid(self.clock.now_ms());
-        if !is_presented {
-            return Err(AuthnError::UnknownAccessKey);
+        let (now, now_ms) = (self.clock.monotonic(), self.clock.now_ms());
+        if let Some((caller, digest)) = self.proven.bearer(&id, now, now_ms) {
+            let is_shown = bool::from(digest.ct_eq(&shown));
+            return match is_shown && is_of(presented.kind(), caller.kind()) {
+                true => Ok(caller),
+                false => Err(AuthnError::UnknownToken),
+            };
         }
-        Ok(Caller::authenticated(
-            row.org,
-            row.principal,
-            id,
-            record.kind(),
-            Arc::new(record.narrowing().clone()),
-        ))
+        let held = self.look_up(&id).await?;
+        let ends = held.expires_ms().is_some_and(|end| end <= now_ms);
+        let is_proven = held.is_borne_by(&shown)
+            && is_of(presented.kind(), held.kind())
+            && !held.is_revoked()
+            && !ends;
+        if !is_proven {
+            return Err(AuthnError::UnknownToken);
+        }
+        let caller = held.caller();
+        if let Some(stamps) = self.proven.stamps(caller.org())
+            && self.is_unchanged(&held).await
+        {
+            let basis = Basis::new(caller.clone(), held.expires_ms(), stamps, now);
+            self.proven.keep_bearer(id, basis, shown);
+        }
+        Ok(caller)
     }
 }
 
-/// The row is found by a blind name; what it names sealed must be what was presented.
-fn is_same(held: &AccessKeyId, presented: &AccessKeyId) -> bool {
-    held == presented
-}
-
-/// What the token says that it is, the row in clear and the record sealed all agree.
-fn is_kind(presented: BearerKind, row: CredentialKind, record: authz::CredentialKind) -> bool {
+/// Whether the token says what the credential is.
+fn is_of(presented: BearerKind, held: CredentialKind) -> bool {
     match presented {
-        BearerKind::Session => {
-            row == CredentialKind::Session && matches!(record, authz::CredentialKind::Session(_))
-        }
-        BearerKind::ApiToken => {
-            row == CredentialKind::ApiToken && record == authz::CredentialKind::ApiToken
-        }
+        BearerKind::Session => matches!(held, CredentialKind::Session(_)),
+        BearerKind::ApiToken => held == CredentialKind::ApiToken,
     }
 }

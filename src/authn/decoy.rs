@@ -3,8 +3,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use names::{AccessKeyId, OrgId, PrincipalId};
 use zeroize::Zeroizing;
 
-use crate::authz::{self, Narrowing, Scope};
-use crate::catalog::{CredentialKind, CredentialRow, Unverified};
+use crate::authz::{CredentialKind, Narrowing, Scope};
+use crate::catalog::{self, CredentialRow, Unverified};
 use crate::entropy::Entropy;
 use crate::keyring::{Credential, OrgKeys, Proof, RowRefused};
 
@@ -53,14 +53,14 @@ impl Decoy {
         let credential = Credential::new(
             id,
             Proof::Secret(secret),
-            authz::CredentialKind::AccessKey,
+            CredentialKind::AccessKey,
             Narrowing::to(Scope::ReadOnly),
         );
         let row = platform.authenticate(CredentialRow {
             lookup,
             org: OrgId::from_bytes(self.entropy.bytes()),
             principal: PrincipalId::from_bytes(self.entropy.bytes()),
-            kind: CredentialKind::AccessKey,
+            kind: catalog::CredentialKind::AccessKey,
             sealed: credential.seal(platform, &lookup)?,
             created_ms: 0,
             expires_ms: None,

@@ -12,9 +12,15 @@ pub enum AuthnError {
     /// The signature, or what it must cover, is not right.
     #[error(transparent)]
     Signature(#[from] SigV4Error),
-    /// It carries a session token, and no session was ever given out.
-    #[error("the session token is not one of ours")]
+    /// The session token is not that of the access key, or the access key has none.
+    #[error("the session token is not that of the access key")]
     InvalidToken,
+    /// The session of STS has ended. Told only to whoever holds it.
+    #[error("the session has ended")]
+    ExpiredToken,
+    /// The bearer token is malformed, not known, revoked or expired. One answer.
+    #[error("the token is not known")]
+    UnknownToken,
     /// The access key is not known, revoked, or of an organization that is gone. One answer, after
     /// the work of a wrong signature.
     #[error("the access key is not known")]

@@ -1,14 +1,18 @@
-//! Request → [`Caller`](crate::authz::Caller): SigV4 today. What is kept of a proof never replaces
+//! Request → [`Caller`](crate::authz::Caller): signatures and bearer tokens; and, of identity
+//! providers' tokens, [`Identity`](crate::authz::Identity). What is kept of a proof never replaces
 //! the check of its credential.
 
 mod bearer;
 mod decoy;
+mod directory;
 mod error;
 mod proven;
+mod service;
 mod sigv4;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::AuthnError;
-pub use sigv4::{Authn, Signed};
+pub use service::Authn;
+pub use sigv4::Signed;

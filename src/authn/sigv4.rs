@@ -1,39 +1,13 @@
 use std::sync::Arc;
 
-use percent_encoding::percent_decode_str;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use wire::sigv4::{Presented, Request, SigningKey};
 
-use super::decoy::Decoy;
 use super::error::AuthnError;
-use super::proven::Proven;
-use crate::authz::Caller;
-use crate::catalog::{CredentialKind, CredentialRow, PlatformCatalog, RowTag, Unverified};
-use crate::clock::Clock;
-use crate::entropy::Entropy;
-use crate::keyring::{self, Keyring, OrgKeys, Proof, RowRefused};
-
-/// Authenticates requests.
-///
-/// ```text
-/// presented ── scope ── proven lately? ──► its caller and signing key ─┐
-///                          │ no                                       │
-///              blind name of the access key id                        │
-///              one read of the credential directory                   ├─► signature ──► Caller
-///              MAC, record, id  (or those of a decoy)                 │
-///              signing key ───────────────────────────────────────────┘
-/// ```
-///
-/// What is unknown, revoked or of an organization that is gone takes the same reads and the same
-/// computations as a wrong signature. Refusals are not cached: they cost one read each, and a
-/// flood of them pushes nobody out of the cache of what was proven.
-pub struct Authn {
-    pub(super) catalog: PlatformCatalog,
-    pub(super) keyring: Arc<Keyring>,
-    region: String,
-    pub(super) clock: Clock,
-    pub(super) decoy: Decoy,
-    proven: Proven,
-}
+use super::proven::{Basis, Signer};
+use super::service::Authn;
+use crate::authz::{Caller, CredentialKind};
 
 /// A signature that was verified.
 pub struct Signed {
@@ -43,33 +17,7 @@ pub struct Signed {
     pub signing_key: Arc<SigningKey>,
 }
 
-/// An access key as its row has it.
-struct Credential {
-    /// Whom it proves; nothing when the access key is unknown or revoked.
-    caller: Option<Caller>,
-    signing_key: SigningKey,
-    tag: RowTag,
-}
-
 impl Authn {
-    /// Authenticates requests that are signed for `region`.
-    pub fn new(
-        catalog: PlatformCatalog,
-        keyring: Arc<Keyring>,
-        region: String,
-        clock: Clock,
-        entropy: Entropy,
-    ) -> Self {
-        Self {
-            proven: Proven::new(catalog.clone()),
-            decoy: Decoy::new(entropy),
-            catalog,
-            keyring,
-            region,
-            clock,
-        }
-    }
-
     /// Verifies the signature of a request to `service`: `s3`, `sts`, `secretsmanager`.
     ///
     /// The body has not been read: whoever reads it compares it with what was presented.
@@ -79,46 +27,77 @@ impl Authn {
         service: &'static str,
     ) -> Result<(Caller, Signed), AuthnError> {
         let presented = Presented::of(request)?.ok_or(AuthnError::Anonymous)?;
-        if carries_session_token(request) {
-            return Err(AuthnError::InvalidToken);
-        }
+        self.verify(request, presented, service).await
+    }
+
+    /// The same of a request whose body has been read: the signature covers its SHA-256, as that
+    /// of every service but S3 does, whether the client says it in a field or not.
+    pub async fn sigv4_over(
+        &self,
+        request: &Request<'_>,
+        body: &[u8],
+        service: &'static str,
+    ) -> Result<(Caller, Signed), AuthnError> {
+        let hash = Sha256::digest(body).into();
+        let presented = Presented::over(request, hash)?.ok_or(AuthnError::Anonymous)?;
+        self.verify(request, presented, service).await
+    }
+
+    async fn verify(
+        &self,
+        request: &Request<'_>,
+        presented: Presented,
+        service: &'static str,
+    ) -> Result<(Caller, Signed), AuthnError> {
         self.check_scope(&presented, service)?;
+        let token = ShownToken::of(&presented);
         let now_seconds = i64::try_from(self.clock.now_seconds()).unwrap_or(i64::MAX);
-        if let Some((caller, signing_key)) = self.proven.find(&presented, self.clock.monotonic()) {
-            presented.verify(request, &signing_key, now_seconds)?;
+        let (now, now_ms) = (self.clock.monotonic(), self.clock.now_ms());
+        if let Some((caller, signer)) = self.proven.signer(&presented, now, now_ms) {
+            presented.verify(request, &signer.key, now_seconds)?;
+            token.check(signer.token_digest)?;
             let signed = Signed {
                 presented,
-                signing_key,
+                signing_key: signer.key,
             };
             return Ok((caller, signed));
         }
-        let lookup = self
-            .keyring
-            .access_key_lookup(presented.access_key())
-            .await?;
-        let found = self.catalog.credential(&lookup).await?;
-        let platform = match &found {
-            Some(row) => self.keyring.open_platform_at(row.tag().key_version).await?,
-            None => self.keyring.open_platform().await?,
-        };
-        let credential = self.open(&platform, found, &presented)?;
-        let signature = presented.verify(request, &credential.signing_key, now_seconds);
-        // Whether the signature was right is told only to whom the access key is known.
-        let caller = credential.caller.ok_or(AuthnError::UnknownAccessKey)?;
+        let held = self.look_up(presented.access_key()).await?;
+        let signing_key = SigningKey::derive(held.signing_secret(), presented.scope());
+        let signature = presented.verify(request, &signing_key, now_seconds);
+        let token = token.check(held.token_digest());
+        // Whether signature and token were right is told only to whom the access key is known,
+        // and that a session has ended only to whoever holds it.
+        let ends = held.expires_ms().is_some_and(|end| end <= now_ms);
+        let is_known = held.signs() && !held.is_revoked();
+        if !is_known || ends && held.kind() != CredentialKind::StsSession {
+            return Err(AuthnError::UnknownAccessKey);
+        }
         signature?;
-        let signing_key = Arc::new(credential.signing_key);
-        self.keep(&presented, &lookup, credential.tag, &caller, &signing_key)
-            .await;
+        token?;
+        if ends {
+            return Err(AuthnError::ExpiredToken);
+        }
+        if !self.is_upheld(&held).await? {
+            return Err(AuthnError::UnknownAccessKey);
+        }
+        let caller = held.caller();
+        let signer = Signer {
+            key: Arc::new(signing_key),
+            token_digest: held.token_digest(),
+        };
+        let signing_key = Arc::clone(&signer.key);
+        if let Some(stamps) = self.proven.stamps(caller.org())
+            && self.is_unchanged(&held).await
+        {
+            let basis = Basis::new(caller.clone(), held.expires_ms(), stamps, now);
+            self.proven.keep_signer(&presented, basis, signer);
+        }
         let signed = Signed {
             presented,
             signing_key,
         };
         Ok((caller, signed))
-    }
-
-    /// Drops the signing keys that are outdated. Called after every poll of the catalog.
-    pub fn tend(&self) {
-        self.proven.tend(self.clock.monotonic());
     }
 
     fn check_scope(&self, presented_by: &Presented, service: &str) -> Result<(), AuthnError> {
@@ -138,86 +117,32 @@ impl Authn {
         }
         Ok(())
     }
+}
 
-    /// Verifies and opens what the directory returned, or the decoy where it returned nothing.
-    fn open(
-        &self,
-        platform: &OrgKeys,
-        found: Option<Unverified<CredentialRow>>,
-        presented: &Presented,
-    ) -> Result<Credential, RowRefused> {
-        let claimed = match found {
-            Some(row) => row,
-            None => Unverified::clone(&*self.decoy.row(platform)?),
-        };
-        let tag = claimed.tag();
-        let row = platform.verify(claimed)?;
-        let record = keyring::Credential::open(platform, &row)?;
-        // A token signs nothing, and is derived from all the same.
-        let (secret, is_access_key) = match record.expose() {
-            Proof::Secret(secret) => (secret.as_str(), true),
-            Proof::SecretWithToken(secret, _) => (secret.as_str(), false),
-            Proof::TokenDigest(_) => ("", false),
-        };
-        // The row is found by a blind name; what it names in clear must be what was presented.
-        let is_presented = is_access_key
-            && record.id() == presented.access_key()
-            && row.kind == CredentialKind::AccessKey
-            && row.is_valid(self.clock.now_ms());
-        Ok(Credential {
-            caller: is_presented.then(|| {
-                Caller::authenticated(
-                    row.org,
-                    row.principal,
-                    record.id().clone(),
-                    record.kind(),
-                    Arc::new(record.narrowing().clone()),
-                )
-            }),
-            signing_key: SigningKey::derive(secret, presented.scope()),
-            tag,
-        })
-    }
+/// The session token that came with a signature, which covers it.
+struct ShownToken {
+    digest: [u8; 32],
+    is_shown: bool,
+}
 
-    /// Keeps a proof, if its row is still the one that was verified: the organization whose
-    /// changes tell when it is not was known only after the row had been read.
-    async fn keep(
-        &self,
-        presented: &Presented,
-        lookup: &[u8; 32],
-        tag: RowTag,
-        caller: &Caller,
-        signing_key: &Arc<SigningKey>,
-    ) {
-        let Some(stamps) = self.proven.stamps(caller.org()) else {
-            return;
-        };
-        let now = self.clock.monotonic();
-        if let Ok(Some(again)) = self.catalog.credential(lookup).await
-            && again.tag() == tag
-        {
-            let signing_key = Arc::clone(signing_key);
-            self.proven
-                .keep(presented, caller.clone(), signing_key, stamps, now);
+impl ShownToken {
+    fn of(presented: &Presented) -> Self {
+        let token = presented.session_token();
+        Self {
+            digest: Sha256::digest(token.unwrap_or_default()).into(),
+            is_shown: token.is_some(),
         }
     }
 
-    /// How many proofs are kept.
-    #[cfg(test)]
-    pub(super) fn proven_len(&self) -> u64 {
-        self.proven.len()
+    /// Whether it is the one that the credential needs. A session's access key by itself is as
+    /// unknown as it is to Amazon.
+    fn check(&self, expected: Option<[u8; 32]>) -> Result<(), AuthnError> {
+        let is_right = bool::from(self.digest.ct_eq(&expected.unwrap_or_default()));
+        match (expected.is_some(), self.is_shown) {
+            (false, false) => Ok(()),
+            (true, true) if is_right => Ok(()),
+            (true, false) => Err(AuthnError::UnknownAccessKey),
+            (true, true) | (false, true) => Err(AuthnError::InvalidToken),
+        }
     }
-}
-
-/// Sessions come with STS; until then every token is somebody else's.
-fn carries_session_token(request: &Request<'_>) -> bool {
-    let is_token = |name: &[u8]| name.eq_ignore_ascii_case(b"x-amz-security-token");
-    let in_headers = request.headers.iter();
-    let in_query = request.query.split('&');
-    in_headers
-        .into_iter()
-        .any(|(name, _)| is_token(name.as_bytes()))
-        || in_query
-            .map(|parameter| parameter.split('=').next().unwrap_or(parameter))
-            .any(|name| is_token(&percent_decode_str(name).collect::<Vec<u8>>()))
 }

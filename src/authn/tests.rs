@@ -7,9 +7,10 @@ use wire::sigv4::{PayloadHash, SigV4Error};
 
 use super::AuthnError;
 use super::proven::AGE_MAX;
-use crate::authz::Scope;
+use crate::authz::{CredentialKind, Scope};
 use crate::catalog::{Class, FaultyStore};
 use crate::ops::fixture::{Client, Place, Sent, World};
+use crate::tenancy::{NewCredentialKind, Shown};
 
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -102,14 +103,24 @@ async fn what_is_not_signed_as_it_was_sent_is_refused() {
             error,
             AuthnError::Signature(SigV4Error::HeaderUnsigned)
         ));
+        // A token that was added is not what was signed; one that was signed is of no session.
+        let mut in_header = client.get(EMPTY);
+        set(&mut in_header, "x-amz-security-token", "t");
+        let error = refused(&in_header).await;
+        assert!(matches!(
+            error,
+            AuthnError::Signature(SigV4Error::HeaderUnsigned)
+        ));
         for token in ["x-amz-security-token", "X-Amz-Security-Token"] {
-            let mut in_header = client.get(EMPTY);
-            set(&mut in_header, "x-amz-security-token", "t");
             let mut in_query = client.presigned(60);
             in_query.query.push_str(&format!("&{token}=t"));
-            for sent in [in_header, in_query] {
-                assert!(matches!(refused(&sent).await, AuthnError::InvalidToken));
-            }
+            let error = refused(&in_query).await;
+            let mismatch = matches!(error, AuthnError::Signature(SigV4Error::Mismatch));
+            assert!(mismatch, "{error:?}");
+        }
+        let superfluous = client.with_token("t");
+        for sent in [superfluous.get(EMPTY), superfluous.presigned(60)] {
+            assert!(matches!(refused(&sent).await, AuthnError::InvalidToken));
         }
         let elsewhere = Client {
             region: "eu-central-1".to_owned(),
@@ -420,4 +431,233 @@ async fn a_transplanted_row_is_refused() {
     let fresh = place.start().await;
     let refused = fresh.authenticate(&world.client(&key).get(EMPTY)).await;
     assert!(matches!(refused, Err(AuthnError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn a_session_of_sts_needs_its_token() {
+    let place = Place::new();
+    let world = place.start().await;
+    let acme = world.organization("acme").await;
+    let key = world.client(&world.access_key(acme.org).await);
+    let session = world.session(&key, 900_000).await;
+    let other = world.session(&key, 900_000).await;
+    let refused = async |sent: &Sent| match world.authenticate(sent).await {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("it has to be refused"),
+    };
+    let without = Client {
+        token: None,
+        ..session.clone()
+    };
+    let wrong = session.with_token("wrong");
+    let of_another = session.with_token(other.token.as_deref().unwrap());
+    let empty = session.with_token("");
+    let forged = Client {
+        secret: "0".repeat(40),
+        ..session.clone()
+    };
+    // Before and after the session is known to the cache.
+    for _ in 0..2 {
+        for (client, expected) in [
+            (&without, AuthnError::UnknownAccessKey),
+            (&wrong, AuthnError::InvalidToken),
+            (&of_another, AuthnError::InvalidToken),
+            (&empty, AuthnError::InvalidToken),
+            (&forged, AuthnError::from(SigV4Error::Mismatch)),
+        ] {
+            for sent in [client.get(EMPTY), client.presigned(60)] {
+                assert_eq!(refused(&sent).await, expected.to_string());
+            }
+        }
+        let mut twice = session.get(EMPTY);
+        let token = session.token.clone().unwrap();
+        twice
+            .headers
+            .push(("x-amz-security-token".to_owned(), token));
+        let expected = SigV4Error::TokenMalformed("the session token is given twice");
+        assert_eq!(refused(&twice).await, expected.to_string());
+        for sent in [session.get(EMPTY), session.presigned(60)] {
+            let (caller, _) = world.authenticate(&sent).await.unwrap();
+            assert_eq!(caller.credential().as_str(), session.id);
+            assert_eq!(caller.kind(), CredentialKind::StsSession);
+            assert_eq!(caller.parent().map(AccessKeyId::as_str), Some(&*key.id));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_sts_ends_at_its_time_also_in_the_cache() {
+    let place = Place::new();
+    let world = place.start().await;
+    let acme = world.organization("acme").await;
+    let key = world.client(&world.access_key(acme.org).await);
+    let session = world.session(&key, 900_000).await;
+    place.hand.advance(Duration::from_millis(899_999));
+    world.store.poll().await.unwrap();
+    let now = |client: &Client| Client {
+        at_ms: world.clock.now_ms(),
+        ..client.clone()
+    };
+    assert!(world.authenticate(&now(&session).get(EMPTY)).await.is_ok());
+    let kept = world.authn.proven_len();
+    assert!(world.authenticate(&now(&session).get(EMPTY)).await.is_ok());
+    assert_eq!(world.authn.proven_len(), kept);
+    place.hand.advance(Duration::from_millis(1));
+    let ended = world.authenticate(&now(&session).get(EMPTY)).await;
+    assert!(matches!(ended, Err(AuthnError::ExpiredToken)));
+    // Who does not hold it is told nothing new.
+    let forged = Client {
+        secret: "0".repeat(40),
+        ..now(&session)
+    };
+    let refused = world.authenticate(&forged.get(EMPTY)).await;
+    assert!(matches!(
+        refused,
+        Err(AuthnError::Signature(SigV4Error::Mismatch))
+    ));
+    let refused = world
+        .authenticate(&now(&session).with_token("wrong").get(EMPTY))
+        .await;
+    assert!(matches!(refused, Err(AuthnError::InvalidToken)));
+}
+
+#[tokio::test]
+async fn what_a_revoked_key_made_ends_with_it() {
+    let place = Place::new();
+    let world = place.start().await;
+    let acme = world.organization("acme").await;
+    let made_by = world.access_key(acme.org).await;
+    let key = world.client(&made_by);
+    let session = world.session(&key, 900_000).await;
+    let chained = world.session(&session, 900_000).await;
+    for client in [&session, &chained] {
+        assert!(world.authenticate(&client.get(EMPTY)).await.is_ok());
+    }
+    world.revoke(acme.org, &made_by.id).await;
+    for client in [&session, &chained] {
+        let refused = world.authenticate(&client.get(EMPTY)).await;
+        assert!(matches!(refused, Err(AuthnError::UnknownAccessKey)));
+    }
+}
+
+#[tokio::test]
+async fn a_bearer_token_is_proven_by_its_secret() {
+    let place = Place::new();
+    let world = place.start().await;
+    let acme = world.organization("acme").await;
+    let key = world.client(&world.access_key(acme.org).await);
+    let (id, token) = api_token(&world, &key, 900_000).await;
+    let (other_id, other) = api_token(&world, &key, 900_000).await;
+    let secret = other.rsplit('_').next().unwrap();
+    let last = token.chars().last().unwrap();
+    let flipped = if last == 'A' { 'B' } else { 'A' };
+    for _ in 0..2 {
+        for wrong in [
+            String::new(),
+            "Bearer".to_owned(),
+            format!("bkt_{id}"),
+            format!("bkt_{id}_"),
+            format!("bkt_{id}_{secret}"),
+            format!("{}{flipped}", &token[..token.len() - 1]),
+            token[..token.len() - 1].to_owned(),
+            format!("{token}A"),
+            token.replacen("bkt", "bks", 1),
+            format!("bkt_BKAAAAAAAAAAAAAAAAAA_{secret}"),
+            // An access key is no bearer token.
+            format!("bkt_{}_{}", key.id, key.secret.replace(['-', '_'], "A")),
+            format!("bks_{}_{}", key.id, key.secret.replace(['-', '_'], "A")),
+        ] {
+            let refused = world.authn.bearer(&wrong).await;
+            assert!(matches!(refused, Err(AuthnError::UnknownToken)), "{wrong}");
+        }
+        let caller = world.authn.bearer(&token).await.unwrap();
+        assert_eq!(caller.org(), acme.org);
+        assert_eq!(caller.credential().as_str(), id);
+        assert_eq!(caller.kind(), CredentialKind::ApiToken);
+    }
+    // A token signs nothing, whatever is taken for its secret.
+    for secret in ["", secret] {
+        let signs = Client::new(&other_id, secret, world.clock.now_ms());
+        let refused = world.authenticate(&signs.get(EMPTY)).await;
+        assert!(matches!(refused, Err(AuthnError::UnknownAccessKey)));
+    }
+}
+
+#[tokio::test]
+async fn a_bearer_token_ends_and_is_revoked_also_in_the_cache() {
+    let place = Place::new();
+    let world = place.start().await;
+    let acme = world.organization("acme").await;
+    let key = world.client(&world.access_key(acme.org).await);
+    let (_, ending) = api_token(&world, &key, 1_000).await;
+    let (id, revoked) = api_token(&world, &key, 900_000).await;
+    for token in [&ending, &revoked] {
+        assert!(world.authn.bearer(token).await.is_ok());
+        assert!(world.authn.bearer(token).await.is_ok());
+    }
+    assert_eq!(world.authn.proven_len(), 3, "two tokens and the key");
+    place.hand.advance(Duration::from_millis(999));
+    assert!(world.authn.bearer(&ending).await.is_ok());
+    place.hand.advance(Duration::from_millis(1));
+    let ended = world.authn.bearer(&ending).await;
+    assert!(matches!(ended, Err(AuthnError::UnknownToken)));
+    world.store.poll().await.unwrap();
+    assert!(world.authn.bearer(&revoked).await.is_ok());
+    world
+        .revoke(acme.org, &AccessKeyId::parse(&id).unwrap())
+        .await;
+    let refused = world.authn.bearer(&revoked).await;
+    assert!(matches!(refused, Err(AuthnError::UnknownToken)));
+    world.authn.tend();
+    assert_eq!(world.authn.proven_len(), 0, "nothing outdated is kept");
+}
+
+#[tokio::test]
+async fn unknown_revoked_and_wrong_tokens_take_the_same_reads() {
+    let place = Place::new();
+    let store = Arc::new(FaultyStore::new(place.store()));
+    let world = place.start_on(store.clone()).await.unwrap();
+    let acme = world.organization("acme").await;
+    let key = world.client(&world.access_key(acme.org).await);
+    let (id, revoked) = api_token(&world, &key, 900_000).await;
+    let (_, alive) = api_token(&world, &key, 900_000).await;
+    let (_, ended) = api_token(&world, &key, 1).await;
+    world
+        .revoke(acme.org, &AccessKeyId::parse(&id).unwrap())
+        .await;
+    place.hand.advance(Duration::from_millis(1));
+    let secret = alive.rsplit('_').next().unwrap();
+    let one_read = BTreeMap::from([("credential", 1)]);
+    for token in [
+        format!("bkt_BKAAAAAAAAAAAAAAAAAA_{secret}"),
+        revoked.clone(),
+        format!("bkt_{id}_{secret}"),
+        ended,
+        format!("{}A", &alive[..alive.len() - 1]),
+    ] {
+        for _ in 0..2 {
+            let before = store.calls();
+            let refused = world.authn.bearer(&token).await;
+            assert!(matches!(refused, Err(AuthnError::UnknownToken)), "{token}");
+            let mut calls = store.calls();
+            for (method, count) in &before {
+                *calls.entry(*method).or_default() -= count;
+            }
+            calls.retain(|_, count| *count > 0);
+            assert_eq!(calls, one_read, "{token}");
+        }
+    }
+    assert!(world.authn.bearer(&alive).await.is_ok());
+    let before = store.calls();
+    assert!(world.authn.bearer(&alive).await.is_ok());
+    assert_eq!(store.calls(), before, "what was proven is not read again");
+}
+
+async fn api_token(world: &World, client: &Client, lasts_ms: u64) -> (String, String) {
+    let made = world.own_credential(client, NewCredentialKind::ApiToken, lasts_ms);
+    let made = made.await.unwrap();
+    let Shown::Bearer(token) = made.shown else {
+        panic!("a token is a bearer");
+    };
+    (made.credential.id.to_string(), token.to_string())
 }

@@ -118,7 +118,7 @@ pub fn action_named(name: &str) -> Option<Row> {
     let is_it = |known: &&'static str| known.eq_ignore_ascii_case(name);
     TABLE
         .iter()
-        .find(|row| is_it(&row.name) || row.aliases.iter().any(|alias| is_it(&alias)))
+        .find(|row| is_it(&row.name) || row.aliases.iter().any(is_it))
         .copied()
 }
 

@@ -23,8 +23,10 @@ pub struct FaultyBlobs {
 pub enum Fault {
     /// As on ENOSPC.
     Full,
-    /// As when the backend does not answer.
+    /// As when the backend does not answer; nothing was done.
     Unavailable,
+    /// As when the answer is lost: it was written or deleted, and its caller does not know.
+    Unanswered,
 }
 
 /// How often a store was called.
@@ -55,6 +57,8 @@ struct Plan {
     /// How many more writes succeed, and what the ones after them meet.
     writes: Option<(u64, Fault)>,
     reads: Option<(u64, Fault)>,
+    /// Whether a step has met a fault since there were none.
+    has_failed: bool,
     /// The byte of each blob that is returned flipped.
     damaged: Vec<(BlobId, u64)>,
 }
@@ -84,9 +88,9 @@ impl FaultyBlobs {
         self.faults.plan().damaged.push((blob, offset));
     }
 
-    /// Ends all faults.
-    pub fn heal(&self) {
-        *self.faults.plan() = Plan::default();
+    /// Ends all faults, and says whether a step has met one.
+    pub fn heal(&self) -> bool {
+        std::mem::take(&mut *self.faults.plan()).has_failed
     }
 
     /// The calls since the store was made.
@@ -135,8 +139,7 @@ impl Blobs for FaultyBlobs {
 
     async fn delete(&self, org: OrgId, blob: BlobId) -> Result<(), BlobError> {
         self.faults.deleted.fetch_add(1, Ordering::SeqCst);
-        self.faults.writing()?;
-        self.inner.delete(org, blob).await
+        self.faults.writing(self.inner.delete(org, blob)).await
     }
 
     fn list(&self, org: OrgId) -> BoxStream<'static, Result<BlobEntry, BlobError>> {
@@ -150,8 +153,8 @@ impl Blobs for FaultyBlobs {
     }
 
     async fn sweep_leftovers(&self, before: SystemTime) -> Result<u64, BlobError> {
-        self.faults.writing()?;
-        self.inner.sweep_leftovers(before).await
+        let sweep = self.inner.sweep_leftovers(before);
+        self.faults.writing(sweep).await
     }
 
     async fn check(&self) -> Result<(), BlobError> {
@@ -168,16 +171,20 @@ struct FaultyWriter {
 #[async_trait]
 impl BlobWriter for FaultyWriter {
     async fn write(&mut self, piece: Bytes) -> Result<(), BlobError> {
-        self.faults.writing()?;
-        self.inner.write(piece).await
+        self.faults.writing(self.inner.write(piece)).await
     }
 
     async fn finish(self: Box<Self>) -> Result<(), BlobError> {
-        match self.faults.writing() {
-            Ok(()) => self.inner.finish().await,
-            Err(fault) => {
+        let fault = self.faults.write_step();
+        match fault {
+            None => self.inner.finish().await,
+            Some(Fault::Unanswered) => {
+                self.inner.finish().await?;
+                Err(error(Fault::Unanswered))
+            }
+            Some(fault) => {
                 self.inner.abort().await?;
-                Err(fault)
+                Err(error(fault))
             }
         }
     }
@@ -217,23 +224,52 @@ impl Faults {
         self.plan.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    fn writing(&self) -> Result<(), BlobError> {
-        take_step(&mut self.plan().writes)
+    async fn writing<T>(
+        &self,
+        work: impl Future<Output = Result<T, BlobError>> + Send,
+    ) -> Result<T, BlobError> {
+        match self.write_step() {
+            None => work.await,
+            Some(Fault::Unanswered) => {
+                work.await?;
+                Err(error(Fault::Unanswered))
+            }
+            Some(fault) => Err(error(fault)),
+        }
+    }
+
+    fn write_step(&self) -> Option<Fault> {
+        let plan = &mut *self.plan();
+        take_step(&mut plan.writes, &mut plan.has_failed)
     }
 
     fn reading(&self) -> Result<(), BlobError> {
-        take_step(&mut self.plan().reads)
+        let plan = &mut *self.plan();
+        let fault = take_step(&mut plan.reads, &mut plan.has_failed);
+        fault.map_or(Ok(()), |fault| Err(error(fault)))
     }
 }
 
-fn take_step(steps: &mut Option<(u64, Fault)>) -> Result<(), BlobError> {
-    match steps {
-        None => Ok(()),
-        Some((0, Fault::Full)) => Err(BlobError::Full("by a fault of a test".into())),
-        Some((0, Fault::Unavailable)) => Err(BlobError::Unavailable("by a fault of a test".into())),
-        Some((left, _)) => {
-            *left -= 1;
-            Ok(())
+/// Counts a step down; the fault once there are none left.
+fn take_step(steps: &mut Option<(u64, Fault)>, has_failed: &mut bool) -> Option<Fault> {
+    let (left, fault) = steps.as_mut()?;
+    match left.checked_sub(1) {
+        Some(less) => {
+            *left = less;
+            None
+        }
+        None => {
+            *has_failed = true;
+            Some(*fault)
+        }
+    }
+}
+
+fn error(fault: Fault) -> BlobError {
+    match fault {
+        Fault::Full => BlobError::Full("by a fault of a test".into()),
+        Fault::Unavailable | Fault::Unanswered => {
+            BlobError::Unavailable("by a fault of a test".into())
         }
     }
 }

@@ -432,7 +432,8 @@ async fn a_faulty_store_fails_when_it_was_told_to() {
         matches!(failed, Err(BlobError::Unavailable(_))),
         "{failed:?}"
     );
-    faulty.heal();
+    assert!(faulty.heal());
+    assert!(!faulty.heal());
     faulty.damage(blob(1, 1), 4);
     let damaged = read(&faulty, org(1), blob(1, 1), 2..6).await.unwrap();
     assert_eq!(damaged, [b'a', b'l', b'e' ^ 0xff, b'd']);
@@ -442,10 +443,18 @@ async fn a_faulty_store_fails_when_it_was_told_to() {
         b"sealed"
     );
     faulty.delete(org(1), blob(1, 1)).await.unwrap();
+
+    faulty.fail_writes_after(1, Fault::Unanswered);
+    let put = faulty.put(org(1), blob(1, 4), pieces(b"sealed", 6)).await;
+    assert!(matches!(put, Err(BlobError::Unavailable(_))), "{put:?}");
+    assert_eq!(list(&*memory, org(1)).await.len(), 1);
+    let deleted = faulty.delete(org(1), blob(1, 4)).await;
+    assert!(matches!(deleted, Err(BlobError::Unavailable(_))));
+    assert_eq!(list(&*memory, org(1)).await.len(), 0);
     let calls = Calls {
-        written: 3,
+        written: 4,
         read: 3,
-        deleted: 1,
+        deleted: 2,
         listed: 0,
     };
     assert_eq!(faulty.calls(), calls);

@@ -44,6 +44,9 @@ impl Change {
 
 impl ChangedRow {
     /// Which caches may hold the row, if any do.
+    ///
+    /// None can hold a credential that is new: that one was not there is kept by no cache, and
+    /// whoever signs in does not outdate what is kept of everybody else.
     pub(super) fn class(&self) -> Option<Class> {
         const RIGHTS: [&str; 4] = [
             OrganizationRow::TABLE,
@@ -51,7 +54,9 @@ impl ChangedRow {
             NAME_KEYS,
             CredentialRow::TABLE,
         ];
-        if RIGHTS.contains(&self.table.as_str()) {
+        if self.table == CredentialRow::TABLE && self.old_mac.is_none() {
+            None
+        } else if RIGHTS.contains(&self.table.as_str()) {
             Some(Class::Rights)
         } else if self.table == BucketRow::TABLE {
             Some(Class::Buckets)

@@ -36,7 +36,7 @@ pub enum Fault {
     Full,
     /// As when the database does not answer; nothing was done.
     Unavailable,
-    /// As when the answer is lost: a commit was done, and its caller does not know.
+    /// As when the answer is lost: it was done, and its caller does not know.
     Unanswered,
 }
 
@@ -50,6 +50,8 @@ struct Plan {
     /// How many more commits succeed, and what the ones after them meet.
     commits: Option<(u64, Fault)>,
     reads: Option<(u64, Fault)>,
+    /// Whether a call has met a fault since there were none.
+    has_failed: bool,
 }
 
 impl FaultyStore {
@@ -72,10 +74,11 @@ impl FaultyStore {
         self.plan().reads = Some((count, fault));
     }
 
-    /// Ends all faults.
-    pub fn heal(&self) {
+    /// Ends all faults, and says whether a call has met one.
+    pub fn heal(&self) -> bool {
         let mut plan = self.plan();
         (plan.commits, plan.reads) = (None, None);
+        std::mem::take(&mut plan.has_failed)
     }
 
     /// The calls so far.
@@ -85,19 +88,24 @@ impl FaultyStore {
 
     fn reading(&self, method: &'static str) -> Result<(), CatalogError> {
         let mut plan = self.plan();
-        *plan.calls.entry(method).or_default() += 1;
-        take_step(&mut plan.reads).map_or(Ok(()), |fault| Err(error(fault)))
+        let fault = plan.read_step(method);
+        fault.map_or(Ok(()), |fault| Err(error(fault)))
     }
 
-    fn writing(&self, method: &'static str) -> Result<(), CatalogError> {
-        self.commit_step(method)
-            .map_or(Ok(()), |fault| Err(error(fault)))
-    }
-
-    fn commit_step(&self, method: &'static str) -> Option<Fault> {
-        let mut plan = self.plan();
-        *plan.calls.entry(method).or_default() += 1;
-        take_step(&mut plan.commits)
+    async fn writing<T>(
+        &self,
+        method: &'static str,
+        work: impl Future<Output = Result<T, CatalogError>> + Send,
+    ) -> Result<T, CatalogError> {
+        let fault = self.plan().commit_step(method);
+        match fault {
+            None => work.await,
+            Some(Fault::Unanswered) => {
+                work.await?;
+                Err(error(Fault::Unanswered))
+            }
+            Some(fault) => Err(error(fault)),
+        }
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
@@ -111,14 +119,7 @@ impl Store for FaultyStore {
         &self,
         mutations: Vec<Bound>,
     ) -> Result<Vec<Result<Effect, Conflict>>, CatalogError> {
-        match self.commit_step("commit") {
-            None => self.inner.commit(mutations).await,
-            Some(Fault::Unanswered) => {
-                self.inner.commit(mutations).await?;
-                Err(error(Fault::Unanswered))
-            }
-            Some(fault) => Err(error(fault)),
-        }
+        self.writing("commit", self.inner.commit(mutations)).await
     }
 
     async fn bucket(&self, org: OrgId, name: &BucketName) -> Found<Unverified<BucketRow>> {
@@ -455,18 +456,18 @@ impl Store for FaultyStore {
         holder: NodeId,
         seconds: u32,
     ) -> Result<Option<u64>, CatalogError> {
-        self.writing("lease")?;
-        self.inner.lease(job, holder, seconds).await
+        self.writing("lease", self.inner.lease(job, holder, seconds))
+            .await
     }
 
     async fn release(&self, job: &str, holder: NodeId) -> Result<(), CatalogError> {
-        self.writing("release")?;
-        self.inner.release(job, holder).await
+        self.writing("release", self.inner.release(job, holder))
+            .await
     }
 
     async fn node_seen(&self, node: NodeId, seen_seq: u64) -> Result<(), CatalogError> {
-        self.writing("node_seen")?;
-        self.inner.node_seen(node, seen_seq).await
+        self.writing("node_seen", self.inner.node_seen(node, seen_seq))
+            .await
     }
 
     async fn nodes(&self, seconds: u32) -> Result<Vec<(NodeId, u64)>, CatalogError> {
@@ -475,13 +476,11 @@ impl Store for FaultyStore {
     }
 
     async fn node_gone(&self, node: NodeId) -> Result<(), CatalogError> {
-        self.writing("node_gone")?;
-        self.inner.node_gone(node).await
+        self.writing("node_gone", self.inner.node_gone(node)).await
     }
 
     async fn scrub(&self) -> Result<(), CatalogError> {
-        self.writing("scrub")?;
-        self.inner.scrub().await
+        self.writing("scrub", self.inner.scrub()).await
     }
 
     fn coherence(&self) -> &Coherence {
@@ -498,20 +497,34 @@ impl Store for FaultyStore {
     }
 
     async fn ready(&self) -> Result<(), CatalogError> {
-        self.writing("ready")?;
-        self.inner.ready().await
+        self.writing("ready", self.inner.ready()).await
+    }
+}
+
+impl Plan {
+    fn commit_step(&mut self, method: &'static str) -> Option<Fault> {
+        *self.calls.entry(method).or_default() += 1;
+        take_step(&mut self.commits, &mut self.has_failed)
+    }
+
+    fn read_step(&mut self, method: &'static str) -> Option<Fault> {
+        *self.calls.entry(method).or_default() += 1;
+        take_step(&mut self.reads, &mut self.has_failed)
     }
 }
 
 /// Counts a step down; the fault once there are none left.
-fn take_step(steps: &mut Option<(u64, Fault)>) -> Option<Fault> {
+fn take_step(steps: &mut Option<(u64, Fault)>, has_failed: &mut bool) -> Option<Fault> {
     let (left, fault) = steps.as_mut()?;
     match left.checked_sub(1) {
         Some(less) => {
             *left = less;
             None
         }
-        None => Some(*fault),
+        None => {
+            *has_failed = true;
+            Some(*fault)
+        }
     }
 }
 

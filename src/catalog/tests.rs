@@ -62,7 +62,8 @@ async fn a_faulty_store_fails_when_it_is_told_to() {
     store.fail_reads_after(1, Fault::Unavailable);
     assert!(found("one").await.unwrap());
     assert!(found("one").await.is_err());
-    store.heal();
+    assert!(store.heal());
+    assert!(!store.heal());
     assert!(found("one").await.unwrap());
     assert_eq!(create("three").await.unwrap(), done);
     let calls = store.calls();

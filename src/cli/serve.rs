@@ -1,5 +1,6 @@
 use std::io::{self, Write};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -79,22 +80,29 @@ impl Serve {
         let background = Background::start(&house, &config, &stop);
         tracing::info!(address = %api.local_addr()?, "api listens");
         tracing::info!(address = %control.local_addr()?, "control listens");
-        let served = Stop::new();
+        let (drained, served) = (Stop::new(), Stop::new());
         let serve = async {
             tokio::join!(
                 house.serve_api(api, &config.net, stop.clone()),
                 house.serve_control(control, &config, stop.clone()),
             );
+            drained.request();
             background.end().await;
             served.request();
         };
-        let ended = async { tokio::join!(serve, house.follow(served.requested())) };
+        let mut ended = pin!(async { tokio::join!(serve, house.follow(served.requested())) });
+        let reason = tokio::select! {
+            _ = &mut ended => return Ok(()),
+            reason = house.opened.platform.stopped() => reason,
+        };
+        // After a failed sync nobody knows what the disk holds: the next start finds out. Nothing
+        // is acknowledged in between, and whoever waits is told so.
+        stop.request();
         tokio::select! {
-            _ = ended => Ok(()),
-            // After a failed sync nobody knows what the disk holds: the next start finds out, and
-            // nothing is acknowledged in between.
-            reason = house.opened.platform.stopped() => Err(reason.into()),
+            _ = &mut ended => {}
+            () = drained.requested() => {}
         }
+        Err(reason.into())
     }
 }
 

@@ -17,6 +17,7 @@ pub struct Credential {
     kind: CredentialKind,
     narrowing: Narrowing,
     label: Option<String>,
+    parent: Option<AccessKeyId>,
 }
 
 /// What proves a credential.
@@ -39,12 +40,23 @@ impl Credential {
             kind,
             narrowing,
             label: None,
+            parent: None,
         }
     }
 
     /// The same, with what its owner calls it.
     pub fn labelled(self, label: Option<String>) -> Self {
         Self { label, ..self }
+    }
+
+    /// The same, as one that another credential made and that ends with it.
+    pub fn made_by(self, parent: Option<AccessKeyId>) -> Self {
+        Self { parent, ..self }
+    }
+
+    /// The credential that made it and that it ends with, if there is one.
+    pub fn parent(&self) -> Option<&AccessKeyId> {
+        self.parent.as_ref()
     }
 
     /// What its owner calls it.
@@ -103,6 +115,7 @@ impl Credential {
             role: self.narrowing.role.map(|role| role as u8),
             policies: self.narrowing.policies.iter().map(stored_policy).collect(),
             label: self.label.as_deref(),
+            parent: self.parent.as_ref().map(AccessKeyId::as_str),
         };
         // At its full size from the start, so that no copy is left behind by growing.
         let size = minicbor::len(&stored);
@@ -160,6 +173,10 @@ impl Credential {
                 policies: stored.policies.iter().map(policy).collect::<Option<_>>()?,
             },
             label: stored.label.map(str::to_owned),
+            parent: match stored.parent {
+                Some(parent) => Some(AccessKeyId::parse(parent).ok()?),
+                None => None,
+            },
         })
     }
 }
@@ -188,6 +205,8 @@ struct Stored<'a> {
     policies: Vec<StoredPolicy<'a>>,
     #[b(8)]
     label: Option<&'a str>,
+    #[b(9)]
+    parent: Option<&'a str>,
 }
 
 /// The statements of a policy.

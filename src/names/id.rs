@@ -126,4 +126,13 @@ impl OrgId {
     pub fn is_platform(&self) -> bool {
         *self == Self::PLATFORM
     }
+
+    /// Twelve digits that stand for it where Amazon's APIs show an account: the last eight bytes of
+    /// the identifier, which are chance, as a number below 10^12. Two organizations may share them:
+    /// nothing is ever looked up by them.
+    pub fn account_number(&self) -> String {
+        let [.., a, b, c, d, e, f, g, h] = self.0;
+        let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        format!("{:012}", number % 1_000_000_000_000)
+    }
 }

@@ -144,9 +144,7 @@ struct States {
 /// Opens a place in the pattern, and those behind a star that stands for nothing.
 fn enter(pattern: &[char], states: &mut [bool], at: usize) {
     let stars = pattern[at..].iter().take_while(|c| **c == '*').count();
-    for place in at..=at + stars {
-        states[place] = true;
-    }
+    states[at..=at + stars].fill(true);
 }
 
 #[cfg(test)]

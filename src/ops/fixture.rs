@@ -15,13 +15,16 @@ use super::provision::{self, ProvisionError};
 use super::{Act, Administration};
 use crate::audit::Audit;
 use crate::authn::{Authn, AuthnError, Signed};
-use crate::authz::{Caller, Operator, Scope};
+use crate::authz::{Caller, InOrganization, Narrowing, Operator, Scope, Standing, authorize};
 use crate::catalog::{Jobs, PlatformCatalog, SqliteStore, Store, doors};
 use crate::clock::{Clock, ManualClock};
 use crate::config;
 use crate::entropy::Entropy;
 use crate::keyring::Keyring;
-use crate::tenancy::{NewAccessKey, Organization, Ownership, Tenancy};
+use crate::tenancy::{
+    CredentialRequest, NewAccessKey, NewCredential, NewCredentialKind, Organization, Ownership,
+    Shown, Tenancy, TenancyError,
+};
 
 /// Where processes of one gateway find their data.
 pub(crate) struct Place {
@@ -152,6 +155,40 @@ impl World {
             .unwrap()
     }
 
+    /// Makes a credential for whoever is authenticated by `client`.
+    pub(crate) async fn own_credential(
+        &self,
+        client: &Client,
+        kind: NewCredentialKind,
+        lasts_ms: u64,
+    ) -> Result<NewCredential, TenancyError> {
+        let (caller, _) = self
+            .authenticate(&client.get("UNSIGNED-PAYLOAD"))
+            .await
+            .unwrap();
+        let rights = self.tenancy.rights(&caller).await.unwrap();
+        let permit = authorize(&caller, &rights, Standing::Active, InOrganization).unwrap();
+        let request = CredentialRequest {
+            kind,
+            narrowing: Narrowing::NONE,
+            expires_ms: Some(self.clock.now_ms() + lasts_ms),
+            label: None,
+        };
+        self.tenancy
+            .create_own_credential(permit, &caller, request)
+            .await
+    }
+
+    /// A client with a session of STS that was made by another's credential.
+    pub(crate) async fn session(&self, client: &Client, lasts_ms: u64) -> Client {
+        let made = self.own_credential(client, NewCredentialKind::StsSession, lasts_ms);
+        let NewCredential { credential, shown } = made.await.unwrap();
+        let Shown::SecretWithToken(secret, token) = shown else {
+            panic!("a session has a token");
+        };
+        Client::new(credential.id.as_str(), &secret, self.clock.now_ms()).with_token(&token)
+    }
+
     pub(crate) async fn revoke(&self, org: OrgId, id: &AccessKeyId) {
         self.tenancy
             .revoke_access_key(&self.operator, org, id)
@@ -188,6 +225,8 @@ pub(crate) struct Client {
     pub(crate) region: String,
     pub(crate) service: String,
     pub(crate) at_ms: u64,
+    /// The session token of STS.
+    pub(crate) token: Option<String>,
 }
 
 /// A request as a client sent it.
@@ -207,6 +246,15 @@ impl Client {
             region: REGION.to_owned(),
             service: "s3".to_owned(),
             at_ms,
+            token: None,
+        }
+    }
+
+    /// The same with a session token.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
         }
     }
 
@@ -227,6 +275,10 @@ impl Client {
         ] {
             sent.headers.push((name.to_owned(), value.to_owned()));
         }
+        if let Some(token) = &self.token {
+            let field = ("x-amz-security-token".to_owned(), token.clone());
+            sent.headers.push(field);
+        }
         let signature = self.signature(&sent, payload);
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{},SignedHeaders={},Signature={signature}",
@@ -246,10 +298,14 @@ impl Client {
             path: "/docs/report.txt",
             query: format!(
                 "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}%2F{}&X-Amz-Date={}\
-                 &X-Amz-Expires={expires_seconds}&X-Amz-SignedHeaders=host",
+                 &X-Amz-Expires={expires_seconds}{}&X-Amz-SignedHeaders=host",
                 self.id,
                 self.scope().replace('/', "%2F"),
-                self.timestamp()
+                self.timestamp(),
+                self.token
+                    .as_ref()
+                    .map(|token| format!("&X-Amz-Security-Token={token}"))
+                    .unwrap_or_default()
             ),
             headers: vec![("host".to_owned(), "localhost".to_owned())],
         };

@@ -3,10 +3,9 @@ use zeroize::Zeroizing;
 
 use super::error::TenancyError;
 use super::service::Tenancy;
-use crate::authz::{self, Narrowing, Operator, Scope};
+use crate::authz::{CredentialKind, Narrowing, Operator, Scope};
 use crate::catalog::{
-    CommitError, Conflict, CredentialKind, CredentialQuery, CredentialRow, Mutation, OrgState,
-    Unverified,
+    self, CommitError, Conflict, CredentialQuery, CredentialRow, Mutation, OrgState, Unverified,
 };
 use crate::keyring::{Credential, OrgKeys, Proof};
 
@@ -96,7 +95,7 @@ impl Tenancy {
         let key = Credential::new(
             id.clone(),
             Proof::Secret(secret.clone()),
-            authz::CredentialKind::AccessKey,
+            CredentialKind::AccessKey,
             Narrowing::to(scope),
         );
         match self.organization_row(org).await?.state {
@@ -111,7 +110,7 @@ impl Tenancy {
             lookup,
             org,
             principal: the_organization_itself(org),
-            kind: CredentialKind::AccessKey,
+            kind: catalog::CredentialKind::AccessKey,
             sealed: key.seal(&platform, &lookup)?,
             created_ms: self.clock.now_ms(),
             expires_ms: None,
@@ -147,7 +146,7 @@ impl Tenancy {
             None => None,
         };
         let query = CredentialQuery {
-            kind: Some(CredentialKind::AccessKey),
+            kind: Some(catalog::CredentialKind::AccessKey),
             after,
             max,
             ..CredentialQuery::default()

@@ -10,12 +10,12 @@ use super::error::TenancyError;
 use super::member::member_lookup;
 use super::organization::Founding;
 use super::password::{Hash, Password};
-use super::record::{ATTEMPTS_MAX, Body, Held, draft, insertion};
+use super::record::{ATTEMPTS_MAX, Body, Held, Refused, draft, write};
 use super::service::Tenancy;
 use super::session::{NewSession, SignedIn};
 use super::text::Label;
 use crate::authz::Operator;
-use crate::catalog::{Conflict, RecordKind, RecordQuery};
+use crate::catalog::{Conflict, OrgState, RecordKind, RecordQuery, RecordWrite};
 use crate::keyring::RecordDraft;
 
 /// A person's account, as its owner and the operator see it.
@@ -303,13 +303,15 @@ impl Tenancy {
             lookup: Some(self.email_lookup(email).await?),
             ..draft::<AccountBody>(*id.bytes(), self.clock.now_ms())
         };
-        let write = insertion(&platform, draft, &body)?;
+        let record = write(&platform, draft, &body)?;
+        let row = record.row().clone();
+        let writes = vec![RecordWrite::Insert(record)];
         match self
-            .commit_records(OrgId::PLATFORM, vec![write], Vec::new())
+            .commit_records(OrgId::PLATFORM, writes, Vec::new())
             .await
         {
-            Ok(()) => self.account_held(id).await,
-            Err(super::record::Refused::Conflict(Conflict::Exists)) => {
+            Ok(()) => Ok(Held { row, body }),
+            Err(Refused::Conflict(Conflict::Exists)) => {
                 Err(TenancyError::Exists("the e-mail address has an account"))
             }
             Err(refused) => Err(refused.into()),
@@ -392,7 +394,7 @@ impl Tenancy {
         match self.organization_row(held.personal_org()).await {
             Err(TenancyError::NoSuchOrganization) => {}
             Err(error) => return Err(error),
-            Ok(row) if row.state != crate::catalog::OrgState::Destroyed => return Ok(held),
+            Ok(row) if row.state != OrgState::Destroyed => return Ok(held),
             Ok(_) => {
                 let next = self.new_id();
                 let renew = |body: &mut AccountBody| body.personal_org = next;

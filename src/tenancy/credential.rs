@@ -9,7 +9,7 @@ use super::service::{Tenancy, all_of, principal};
 use super::text::Label;
 use crate::authz::{
     self, Caller, CreateOwnCredential, ListOwnCredentials, ManageCredentials, Narrowing, Permit,
-    ReadCredentials, RevokeOwnCredential, Scope, SubjectKind,
+    ReadCredentials, RevokeOwnCredential, Scope, ShowSelf, SubjectKind,
 };
 use crate::catalog::{
     CommitError, Conflict, CredentialKind, CredentialQuery, CredentialRow, Mutation, Unverified,
@@ -89,6 +89,8 @@ pub(super) struct Issue {
     pub(super) narrowing: Narrowing,
     pub(super) expires_ms: Option<u64>,
     pub(super) label: Option<String>,
+    /// The credential that makes it and that it ends with.
+    pub(super) parent: Option<AccessKeyId>,
 }
 
 impl Tenancy {
@@ -114,16 +116,31 @@ impl Tenancy {
             (_, asked) => asked,
         };
         let narrowing = narrower(caller.narrowing(), request.narrowing)?;
-        self.issue_asked(
-            permit.org(),
-            permit.principal(),
-            CredentialRequest {
-                narrowing,
-                expires_ms,
-                ..request
-            },
-        )
-        .await
+        let request = CredentialRequest {
+            narrowing,
+            expires_ms,
+            ..request
+        };
+        // What it makes for one call after another ends when it is revoked.
+        let parent = match request.kind {
+            NewCredentialKind::StsSession => Some(caller.credential().clone()),
+            NewCredentialKind::AccessKey | NewCredentialKind::ApiToken => None,
+        };
+        let issue = self.asked(permit.org(), permit.principal(), request)?;
+        self.issue(Issue { parent, ..issue }).await
+    }
+
+    /// The credential that the caller shows, as it is listed.
+    pub async fn shown_credential(
+        &self,
+        permit: Permit<ShowSelf>,
+        caller: &Caller,
+    ) -> Result<IssuedCredential, TenancyError> {
+        let held = self.credential_of(permit.org(), caller.credential());
+        let (row, record) = held
+            .await?
+            .ok_or(TenancyError::NoSuch(SubjectKind::Credential.as_str()))?;
+        Ok(listed(&row, &record, None))
     }
 
     /// Makes a credential for the agent that the permit is for.
@@ -134,7 +151,8 @@ impl Tenancy {
     ) -> Result<NewCredential, TenancyError> {
         let agent = principal(&permit, SubjectKind::Agent)?;
         self.agent_held(permit.org(), agent).await?;
-        self.issue_asked(permit.org(), agent, request).await
+        let issue = self.asked(permit.org(), agent, request)?;
+        self.issue(issue).await
     }
 
     /// Up to `max` credentials of the caller's own after one of them, in an order of no meaning
@@ -195,12 +213,13 @@ impl Tenancy {
         self.revoke(org, &id, |_| true).await
     }
 
-    async fn issue_asked(
+    /// What was asked for, if it can be.
+    pub(super) fn asked(
         &self,
         org: OrgId,
         principal: PrincipalId,
         request: CredentialRequest,
-    ) -> Result<NewCredential, TenancyError> {
+    ) -> Result<Issue, TenancyError> {
         let now_ms = self.clock.now_ms();
         match request.expires_ms {
             Some(end) if end <= now_ms => {
@@ -211,7 +230,7 @@ impl Tenancy {
             }
             _ => {}
         }
-        self.issue(Issue {
+        Ok(Issue {
             org,
             principal,
             kind: match request.kind {
@@ -222,13 +241,22 @@ impl Tenancy {
             narrowing: request.narrowing,
             expires_ms: request.expires_ms,
             label: request.label.map(|label| label.as_str().to_owned()),
+            parent: None,
         })
-        .await
     }
 
     /// Draws a credential and stores it: it works from now on.
     pub(super) async fn issue(&self, issue: Issue) -> Result<NewCredential, TenancyError> {
         let id = self.draw_credential_id()?;
+        self.issue_as(id, issue).await
+    }
+
+    /// The same under an id that was drawn for it.
+    pub(super) async fn issue_as(
+        &self,
+        id: AccessKeyId,
+        issue: Issue,
+    ) -> Result<NewCredential, TenancyError> {
         let secret = self.draw_secret();
         let digest = |text: &str| <[u8; 32]>::from(Sha256::digest(text));
         let bearer = |kind: BearerKind| {
@@ -249,7 +277,9 @@ impl Tenancy {
         };
         let lookup = self.keyring.access_key_lookup(&id).await?;
         let platform = self.keyring.open_platform().await?;
-        let record = Credential::new(id, proof, issue.kind, issue.narrowing).labelled(issue.label);
+        let record = Credential::new(id, proof, issue.kind, issue.narrowing)
+            .labelled(issue.label)
+            .made_by(issue.parent);
         let row = CredentialRow {
             lookup,
             org: issue.org,
@@ -413,7 +443,7 @@ impl Tenancy {
         }
     }
 
-    fn draw_credential_id(&self) -> Result<AccessKeyId, TenancyError> {
+    pub(super) fn draw_credential_id(&self) -> Result<AccessKeyId, TenancyError> {
         let text = self.random_text(ID_PREFIX, ALPHABET, ID_LEN);
         AccessKeyId::parse(&text).map_err(|error| TenancyError::Unavailable(error.to_string()))
     }

@@ -20,7 +20,7 @@ pub struct LinkedIdentity {
     pub since_ms: u64,
 }
 
-/// What the record of a link holds. Its parent is the account.
+/// What the record of a link holds. Its parent is the account, or the agent.
 #[derive(Debug, Clone, Encode, Decode, CborLen)]
 #[cbor(map)]
 pub(super) struct OidcLinkBody {
@@ -28,6 +28,39 @@ pub(super) struct OidcLinkBody {
     issuer: String,
     #[n(1)]
     subject: String,
+    /// The agent's organization.
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    org: Option<[u8; 16]>,
+}
+
+impl OidcLinkBody {
+    /// Of an account.
+    fn of_account(identity: &Identity) -> Self {
+        Self {
+            issuer: identity.issuer().to_owned(),
+            subject: identity.subject().to_owned(),
+            org: None,
+        }
+    }
+
+    /// Of an agent of this organization.
+    pub(super) fn in_organization(identity: &Identity, org: OrgId) -> Self {
+        Self {
+            org: Some(*org.bytes()),
+            ..Self::of_account(identity)
+        }
+    }
+
+    /// Whether it links this identity.
+    pub(super) fn is_of(&self, identity: &Identity) -> bool {
+        self.issuer == identity.issuer() && self.subject == identity.subject()
+    }
+
+    /// Whether it links it to an agent of this organization.
+    pub(super) fn is_in(&self, org: OrgId) -> bool {
+        self.org == Some(*org.bytes())
+    }
 }
 
 impl Body for OidcLinkBody {
@@ -60,10 +93,7 @@ impl Tenancy {
             lookup: Some(lookup),
             ..draft::<OidcLinkBody>(self.new_id(), self.clock.now_ms())
         };
-        let body = OidcLinkBody {
-            issuer: identity.issuer().to_owned(),
-            subject: identity.subject().to_owned(),
-        };
+        let body = OidcLinkBody::of_account(identity);
         let platform = self.keyring.open_platform().await?;
         let write = insertion(&platform, draft, &body)?;
         let guard = RecordGuard::Exists {
@@ -133,23 +163,15 @@ impl Tenancy {
             .record_by_lookup::<OidcLinkBody>(OrgId::PLATFORM, &lookup)
             .await?;
         match held {
-            Some(held)
-                if held.body.issuer != identity.issuer()
-                    || held.body.subject != identity.subject() =>
-            {
+            Some(held) if !held.body.is_of(identity) || held.body.org.is_some() => {
                 Err(TenancyError::misplaced("an identity"))
             }
             held => Ok(held),
         }
     }
 
-    /// Issuer and subject have lengths of their own in it: no two identities share a name.
     async fn identity_lookup(&self, identity: &Identity) -> Result<[u8; 32], TenancyError> {
-        let mut name = Vec::new();
-        for part in [identity.issuer(), identity.subject()] {
-            name.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            name.extend_from_slice(part.as_bytes());
-        }
+        let name = identity_name(identity);
         Ok(self.keyring.platform_lookup(IDENTITY, &name).await?)
     }
 }
@@ -160,13 +182,23 @@ impl Held<OidcLinkBody> {
         account.ok_or_else(|| TenancyError::misplaced("an identity"))
     }
 
-    fn linked(&self) -> LinkedIdentity {
+    pub(super) fn linked(&self) -> LinkedIdentity {
         LinkedIdentity {
             issuer: self.body.issuer.clone(),
             subject: self.body.subject.clone(),
             since_ms: self.row.created_ms,
         }
     }
+}
+
+/// Issuer and subject have lengths of their own in it: no two identities share a name.
+pub(super) fn identity_name(identity: &Identity) -> Vec<u8> {
+    let mut name = Vec::new();
+    for part in [identity.issuer(), identity.subject()] {
+        name.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        name.extend_from_slice(part.as_bytes());
+    }
+    name
 }
 
 /// The kind of the names that are identities at providers.

@@ -4,6 +4,7 @@
 mod access_key;
 mod account;
 mod agent;
+mod agent_identity;
 mod agent_record;
 mod attempts;
 mod credential;

@@ -265,6 +265,7 @@ impl Tenancy {
             narrowing: Narrowing::NONE,
             expires_ms: Some(expires_ms),
             label: None,
+            parent: None,
         };
         let NewCredential { credential, shown } = self.issue(issue).await?;
         let Shown::Bearer(token) = shown else {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,26 +14,40 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::support::attacker::{blob_files, blob_of};
 use crate::support::client::{Answer, Client, Failure};
+use crate::support::faults::{Fault, Faults};
 use crate::support::house::House;
+use crate::support::preload::Preload;
 use crate::support::text::{element, elements};
+use crate::support::trace::{Event, Trace};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_lose_nothing_mix_nothing_and_leave_nothing_behind() {
-    let settings = [
+    let (trace, faults) = (Trace::new(), Faults::new());
+    // A slow disk: what is between a write and its answer lasts long enough for a kill to meet it.
+    faults.begin(&[
+        Fault::Slow("/catalog.sqlite-wal", 100),
+        Fault::Slow("/blobs/orgs/", 5_000),
+    ]);
+    let mut environment = Preload::both(trace.environment(), faults.environment());
+    for (name, value) in [
         ("DRIVE_COLLECT_INTERVAL", "50ms"),
         ("DRIVE_TRASH_DELAY", "1ms"),
         ("DRIVE_ORPHAN_SWEEP_INTERVAL", "50ms"),
         ("DRIVE_ORPHAN_AGE", "1m"),
         ("AUDIT_CHECKPOINT_INTERVAL", "100ms"),
-    ];
-    let mut house = House::start_with(&settings).await;
+    ] {
+        environment.push((format!("BULKHEAD_{name}"), value.into()));
+    }
+    let mut house = House::start_in(environment).await;
     ok(house.client().send(Method::PUT, "/crash", &[], "").await);
     let draw = Draw::new(SEED);
     let mut objects = Objects::new();
     for round in 0..ROUNDS {
         let kill_after = 20 + draw.below(200);
         objects = write_until_killed(&mut house, objects, kill_after, round).await;
+        lose_what_was_not_synced(&house.data(), &trace);
         house.restart().await;
         settle(&house.client(), &mut objects).await;
         let verified = house.command(&["verify", "--json"]);
@@ -45,9 +59,10 @@ async fn kills_lose_nothing_mix_nothing_and_leave_nothing_behind() {
     let status = house.stop();
     assert!(status.success(), "{status}\n{}", house.log());
     age_orphans(&house.data());
+    age_locks(&house.data());
+    faults.end();
     house.restart().await;
     let needed = live(&objects).filter(|body| body.is_blob()).count();
-    // The killed process may still hold the collector's lock, which then has to expire first.
     while blob_files(&house.data()).len() != needed {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -286,6 +301,35 @@ async fn abort_uploads(client: &Client) {
     }
 }
 
+/// A power cut takes a file whose bytes were not synced, and one whose directory was not since.
+/// What it would take of the catalog is looked at in `durability`.
+fn lose_what_was_not_synced(data: &Path, trace: &Trace) {
+    let (mut synced, mut durable) = (BTreeMap::<_, Vec<_>>::new(), BTreeSet::new());
+    for event in trace.events() {
+        if let Event::Synced(path) = event {
+            durable.extend(synced.remove(&path).unwrap_or_default());
+            if let Some(directory) = path.parent() {
+                synced.entry(directory.to_owned()).or_default().push(path);
+            }
+        }
+    }
+    let data = data.canonicalize().expect("a directory");
+    for file in blob_files(&data) {
+        if !durable.contains(&file) {
+            fs::remove_file(file).expect("a file of our own");
+        }
+    }
+}
+
+/// Lets an hour pass for the locks that killed processes still hold.
+fn age_locks(data: &Path) {
+    let sql = format!(
+        "UPDATE leases SET until_ms = until_ms - {}",
+        HOUR.as_millis()
+    );
+    open_catalog(data).execute(&sql, []).expect("a table");
+}
+
 /// Makes every blob that the catalog does not know an hour older, by its name and by its file, and
 /// leaves one more: whether a kill comes between a blob and its row is chance.
 fn age_orphans(data: &Path) {
@@ -319,9 +363,7 @@ fn renamed(blob: BlobId, change: impl FnOnce(&mut [u8; 16])) -> String {
 }
 
 fn known_blobs(data: &Path) -> BTreeSet<BlobId> {
-    let path = data.join("catalog.sqlite");
-    let catalog = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
-    let catalog = catalog.expect("a catalog");
+    let catalog = open_catalog(data);
     let mut query = catalog
         .prepare("SELECT blob_id FROM blobs")
         .expect("a table");
@@ -333,22 +375,10 @@ fn known_blobs(data: &Path) -> BTreeSet<BlobId> {
         .collect()
 }
 
-/// The files of all blobs, which may vanish meanwhile.
-fn blob_files(data: &Path) -> Vec<PathBuf> {
-    let mut paths = vec![data.join("blobs/orgs")];
-    for _ in 0..3 {
-        let below = paths.iter().flat_map(|path| {
-            let entries = fs::read_dir(path).expect("a directory");
-            entries.map(|entry| entry.expect("an entry").path())
-        });
-        paths = below.collect();
-    }
-    paths
-}
-
-fn blob_of(path: &Path) -> BlobId {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.and_then(|name| name.parse().ok()).expect("a blob")
+fn open_catalog(data: &Path) -> Connection {
+    let path = data.join("catalog.sqlite");
+    let catalog = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
+    catalog.expect("a catalog")
 }
 
 fn ok(answer: Result<Answer, Failure>) -> Answer {

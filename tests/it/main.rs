@@ -1,12 +1,17 @@
 //! Integration tests.
 
+mod activity;
 mod corpora;
 mod crash;
+mod damage;
 mod durability;
+mod failing;
 mod isolation;
+mod large;
 mod layers;
 mod s3;
 mod serving;
 mod signing;
 mod support;
 mod tidy;
+mod transplants;

@@ -141,28 +141,9 @@ async fn nothing_is_kept_in_the_clear() {
     assert!(files >= 2, "a catalog and a blob");
 }
 
-#[tokio::test]
-async fn memory_does_not_grow_with_the_object() {
-    let house = House::start().await;
-    let client = house.client();
-    ok(client.send(Method::PUT, "/large", &[], "").await);
-    ok(client
-        .send(Method::PUT, "/large/object", &[], vec![7; LARGE])
-        .await);
-    let (status, length) = client
-        .drain(Method::GET, "/large/object", &[], "")
-        .await
-        .expect("an answer");
-    assert_eq!((status, length), (StatusCode::OK, LARGE as u64));
-    let peak = house.peak_memory_bytes();
-    assert!(peak < LARGE as u64, "{peak} bytes");
-}
-
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
-
-const LARGE: usize = 256 << 20;
 
 fn ok(answer: Result<Answer, Failure>) -> Answer {
     let answer = answer.expect("an answer");

@@ -1,14 +1,12 @@
-//! The activity log's segments, usage, the log of changes and what caches hear of it, leases and
-//! nodes, and the walk over all rows with a tag.
+//! The activity log's segments, usage, the log of changes, leases and nodes, and the walk over all
+//! rows with a tag.
 
 use std::collections::BTreeMap;
 
-use names::OrgId;
-
 use super::world::{HOUR, World, commit_version, tagged};
 use crate::catalog::{
-    Authenticated, Change, ChangedRow, Class, Conflict, Effect, Meter, Mutation, OrgState,
-    RecordKind, RowTag, SEGMENT_SPAN_MS_MAX, Store, TaggedRow, UsageDelta, UsageSubject,
+    AuditSegmentRow, Authenticated, Change, ChangedRow, Conflict, Effect, Meter, Mutation,
+    OrgState, RecordKind, RowTag, SEGMENT_SPAN_MS_MAX, Store, TaggedRow, UsageDelta, UsageSubject,
 };
 
 pub(in crate::catalog) async fn segments_are_appended_in_order(store: &dyn Store) {
@@ -36,6 +34,62 @@ pub(in crate::catalog) async fn segments_are_appended_in_order(store: &dyn Store
     let foreign = World::new(store, 602).await;
     assert_eq!(foreign.commit(append(one, 4)).await, Err(Conflict::Missing));
     assert_eq!(store.audit_chains(foreign.org).await.expect("chains"), []);
+}
+
+pub(in crate::catalog) async fn segments_of_a_time_are_read_both_ways(store: &dyn Store) {
+    let world = World::new(store, 603).await;
+    let foreign = World::new(store, 604).await;
+    let nodes = [world.node(), world.node(), world.node()];
+    let mut segments = Vec::new();
+    for number in 0..12 {
+        for (at, node) in nodes.into_iter().enumerate() {
+            let last_ms = HOUR + 10 * (number / 2) + 3 * at as u64;
+            let segment = AuditSegmentRow {
+                first_ms: last_ms - number % 4,
+                last_ms,
+                ..world.segment(node, number)
+            };
+            segments.push(segment.clone());
+            world.done(Mutation::AppendAudit(segment)).await;
+            let theirs = foreign.segment(node, number);
+            foreign.done(Mutation::AppendAudit(theirs)).await;
+        }
+    }
+    segments.sort_by_key(|row| (row.last_ms, *row.node.bytes(), row.number));
+    for (from, until) in [
+        (0, i64::MAX.unsigned_abs()),
+        (HOUR + 13, HOUR + 26),
+        (HOUR + 14, HOUR + 14),
+        (HOUR + 25, HOUR + 26),
+        (HOUR + 1_000, HOUR + 2_000),
+    ] {
+        let mut expected: Vec<_> = segments
+            .iter()
+            .filter(|row| row.last_ms >= from && row.first_ms < until)
+            .cloned()
+            .collect();
+        for backwards in [false, true] {
+            for max in [1, 4, 100] {
+                let mut read = Vec::new();
+                loop {
+                    let last: Option<&AuditSegmentRow> = read.last();
+                    let at = last.map(|row| (row.node, row.number));
+                    let page = match backwards {
+                        false => store.audit_segments_between(world.org, from, until, at, max),
+                        true => store.audit_segments_backwards(world.org, from, until, at, max),
+                    };
+                    let page = page.await.expect("a page");
+                    assert!(page.len() <= max as usize);
+                    if page.is_empty() {
+                        break;
+                    }
+                    read.extend(page);
+                }
+                assert_eq!(read, expected, "{from} {until} {backwards} {max}");
+            }
+            expected.reverse();
+        }
+    }
 }
 
 pub(in crate::catalog) async fn segments_are_found_by_their_time(store: &dyn Store) {
@@ -234,60 +288,6 @@ pub(in crate::catalog) async fn changes_are_chained(store: &dyn Store) {
     assert_eq!(page, changes[1..3]);
 }
 
-pub(in crate::catalog) async fn caches_hear_of_changes(store: &dyn Store) {
-    let world = World::new(store, 631).await;
-    let other = World::new(store, 632).await;
-    let stamp = async |org: OrgId| loop {
-        // A poll makes stamps fresh, for as long as this thread is not put aside.
-        store.poll().await.expect("a poll");
-        let of = |class| store.coherence().stamp(org, class);
-        if let (Some(rights), Some(buckets)) = (of(Class::Rights), of(Class::Buckets)) {
-            return (rights, buckets);
-        }
-    };
-    let theirs = stamp(other.org).await;
-
-    let mut before = stamp(world.org).await;
-    let bucket = world.bucket("docs").await;
-    let mut now = stamp(world.org).await;
-    assert_eq!(now.0, before.0);
-    assert_ne!(now.1, before.1, "a bucket");
-
-    before = now;
-    world.object(bucket, "key", 1).await;
-    let upload = world.upload(bucket, "key").await;
-    world.part((bucket, "key"), upload, 1, &[]).await;
-    world.done(Mutation::AddUsage(vec![])).await;
-    now = stamp(world.org).await;
-    assert_eq!(now, before, "objects");
-
-    let credential = tagged(world.credential_row(1), 1);
-    let mut revoked = credential.row().clone();
-    (revoked.sequence, revoked.revoked_ms) = (2, Some(1));
-    let suspended = world.organization_row(OrgState::Suspended, 2);
-    for mutation in [
-        Mutation::CreateCredential(credential),
-        Mutation::ReplaceCredential(tagged(revoked, 1)),
-        Mutation::AddKey(tagged(
-            world.key_row(2, crate::catalog::KeyState::Open, 1),
-            1,
-        )),
-        Mutation::ReplaceOrganization(tagged(suspended, 1)),
-    ] {
-        before = stamp(world.org).await;
-        let what = format!("{mutation:?}");
-        world.done(mutation).await;
-        now = stamp(world.org).await;
-        assert_ne!(now.0, before.0, "{what}");
-        assert_eq!(now.1, before.1, "{what}");
-    }
-    let refused = world.organization_row(OrgState::Active, 2);
-    let refused = Mutation::ReplaceOrganization(tagged(refused, 1));
-    world.commit(refused).await.expect_err("a conflict");
-    assert_eq!(stamp(world.org).await, now);
-    assert_eq!(stamp(other.org).await, theirs);
-}
-
 pub(in crate::catalog) async fn every_row_with_a_tag_is_walked(store: &dyn Store) {
     let world = World::empty(store, 641);
     let kinds = [
@@ -406,7 +406,7 @@ pub(in crate::catalog) async fn nodes_say_what_they_have_seen(store: &dyn Store)
     store.node_gone(other).await.expect("gone");
 }
 
-fn tag_of(row: &TaggedRow) -> RowTag {
+pub(super) fn tag_of(row: &TaggedRow) -> RowTag {
     match row {
         TaggedRow::Record(row) => row.tag(),
         TaggedRow::Bucket(row) => row.tag(),

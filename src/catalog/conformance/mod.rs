@@ -1,14 +1,18 @@
 //! What every store must do. Each check uses an organization of its own, so that all of them can
 //! run against one store, one after the other.
 
+mod coherence;
 mod credentials;
 mod keys;
+mod life;
 mod listings;
 mod logs;
 mod objects;
 mod organizations;
 mod records;
+mod rotation;
 mod stored;
+mod twins;
 mod uploads;
 pub(super) mod world;
 
@@ -63,7 +67,6 @@ pub(super) async fn conforms(store: &dyn Store) {
     records::a_record_names_an_open_key(store).await;
     records::an_account_finds_its_seats(store).await;
     records::what_expired_is_found_oldest_first(store).await;
-    records::caches_hear_of_the_records_that_they_hold(store).await;
 
     keys::keys_are_added_closed_and_deleted(store).await;
     keys::wrapped_keys_are_found_by_their_root(store).await;
@@ -73,13 +76,18 @@ pub(super) async fn conforms(store: &dyn Store) {
     keys::a_rewrap_changes_nothing_else(store).await;
 
     logs::segments_are_appended_in_order(store).await;
+    logs::segments_of_a_time_are_read_both_ways(store).await;
     logs::segments_are_found_by_their_time(store).await;
     logs::usage_adds_up_before_and_after_it_is_folded(store).await;
     logs::changes_are_chained(store).await;
-    logs::caches_hear_of_changes(store).await;
     logs::every_row_with_a_tag_is_walked(store).await;
     logs::one_node_holds_a_lease(store).await;
     logs::nodes_say_what_they_have_seen(store).await;
+
+    coherence::caches_hear_of_changes(store).await;
+    coherence::caches_hear_of_the_records_that_they_hold(store).await;
+
+    twins::twins_do_not_meet(store).await;
 
     keys::the_platforms_key_is_rotated(store).await;
     store.scrub().await.expect("a scrub");

@@ -5,11 +5,11 @@ use names::{AccountId, OrgId};
 
 use super::world::{HOUR, World, assert_row, commit, tagged};
 use crate::catalog::{
-    Authenticated, Class, Conflict, Effect, Mutation, OrgState, RecordGuard, RecordKind,
-    RecordQuery, RecordRow, RecordWrite, Store,
+    Authenticated, Conflict, Effect, Mutation, OrgState, RecordGuard, RecordKind, RecordQuery,
+    RecordRow, RecordWrite, Store,
 };
 
-use RecordKind::{Agent, Grant, Member, Profile, Secret, SecretVersion, Task};
+use RecordKind::{Agent, Grant, Member, Secret, SecretVersion, Task};
 
 pub(in crate::catalog) async fn records_are_written_found_and_deleted(store: &dyn Store) {
     let world = World::new(store, 801).await;
@@ -511,64 +511,16 @@ pub(in crate::catalog) async fn what_expired_is_found_oldest_first(store: &dyn S
     assert_row(&page(30, 10).await, &by_age[1..]);
 }
 
-pub(in crate::catalog) async fn caches_hear_of_the_records_that_they_hold(store: &dyn Store) {
-    let world = World::new(store, 891).await;
-    let other = World::new(store, 892).await;
-    let platform = World {
-        org: OrgId::PLATFORM,
-        ..World::empty(store, 893)
-    };
-    let stamps = async |org: OrgId| loop {
-        // A poll makes stamps fresh, for as long as this thread is not put aside.
-        store.poll().await.expect("a poll");
-        let stamps = CLASSES.map(|class| store.coherence().stamp(org, class));
-        if stamps.iter().all(Option::is_some) {
-            return stamps;
-        }
-    };
-    let theirs = stamps(other.org).await;
-    for kind in RecordKind::ALL {
-        let world = match kind.stands_in(world.org) {
-            true => &world,
-            false => &platform,
-        };
-        let record = tagged(world.record_row(kind), 1);
-        let next = replace(&record, |row| row.state += 1);
-        let gone = RecordWrite::Delete {
-            kind,
-            id: record.row().id,
-            sequence: 2,
-        };
-        for write in [insert(&record), next, gone] {
-            let what = format!("{kind}: {write:?}");
-            let before = stamps(world.org).await;
-            assert_eq!(world.write([write]).await, Ok(Effect::Done), "{what}");
-            let after = stamps(world.org).await;
-            for (n, class) in CLASSES.into_iter().enumerate() {
-                let changed = before[n] != after[n];
-                assert_eq!(changed, kind.class() == Some(class), "{what}: {class:?}");
-            }
-        }
-    }
-    assert_eq!(stamps(other.org).await, theirs);
-    // The platform's rights are part of what is kept of everybody.
-    assert_ne!(RecordKind::Account.class(), Some(Class::Rights));
-    assert_eq!(Profile.class(), Some(Class::Rights));
-}
-
-const CLASSES: [Class; 4] = [
-    Class::Rights,
-    Class::Buckets,
-    Class::Accounts,
-    Class::Secrets,
-];
-
-fn insert(record: &Authenticated<RecordRow>) -> RecordWrite {
+/// Makes a record.
+pub(super) fn insert(record: &Authenticated<RecordRow>) -> RecordWrite {
     RecordWrite::Insert(record.clone())
 }
 
 /// The next of a record as it was first written.
-fn replace(record: &Authenticated<RecordRow>, change: impl Fn(&mut RecordRow)) -> RecordWrite {
+pub(super) fn replace(
+    record: &Authenticated<RecordRow>,
+    change: impl Fn(&mut RecordRow),
+) -> RecordWrite {
     let mut row = record.row().clone();
     row.sequence += 1;
     change(&mut row);
@@ -585,7 +537,7 @@ fn delete(record: &Authenticated<RecordRow>) -> RecordWrite {
 }
 
 impl World<'_> {
-    async fn write(
+    pub(super) async fn write(
         &self,
         writes: impl IntoIterator<Item = RecordWrite>,
     ) -> Result<Effect, Conflict> {

@@ -204,7 +204,8 @@ CREATE TABLE audit_segments (
     PRIMARY KEY (org_id, node_id, number)
 ) STRICT;
 
-CREATE INDEX audit_segments_by_time ON audit_segments (org_id, last_ms, node_id, number);
+CREATE INDEX audit_segments_by_time
+    ON audit_segments (org_id, last_ms, node_id, number, first_ms);
 
 -- Appended by every transaction, and folded into usage_totals: no row is written twice. The
 -- subject is the organization as a whole (kind 0, no bytes), or a principal or bucket in it.

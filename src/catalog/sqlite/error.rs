@@ -1,4 +1,4 @@
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::catalog::{CatalogError, Conflict};
 
@@ -42,9 +42,15 @@ pub(super) fn catalog_error(error: &Error) -> CatalogError {
     }
 }
 
-/// Whether the disk or the database's own limit is reached.
-pub(super) fn is_full(error: &Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+/// Whether the disk did not take a write: it or the database's own limit is full, or a quota
+/// (which SQLite does not tell from a device that fails) is used up. What was written before of
+/// the transaction has no commit record behind it, and no reader will take it for a part of the
+/// database.
+pub(super) fn is_unwritten(error: &Error) -> bool {
+    let Some(failure) = error.sqlite_error() else {
+        return false;
+    };
+    failure.code == ErrorCode::DiskFull || failure.extended_code == ffi::SQLITE_IOERR_WRITE
 }
 
 /// Whether another process has been writing for longer than we wait.

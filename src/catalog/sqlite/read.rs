@@ -559,9 +559,10 @@ pub(super) fn credentials(
             params![org, after, max, kind],
             unverified,
         ),
+        // A principal has few; the sum keeps the index of kinds, of which there are many, out of it.
         (Some(principal), Some(kind)) => all(
             conn,
-            page!(" AND principal_id = ?4 AND kind = ?5"),
+            page!(" AND principal_id = ?4 AND kind + 0 = ?5"),
             params![org, after, max, principal, kind],
             unverified,
         ),

@@ -73,9 +73,10 @@ pub(super) fn records(
             params![org, kind, after, max, state],
             unverified,
         ),
+        // A parent has few; the sum keeps the index of states, in which there are many, out of it.
         (Some(parent), Some(state)) => all(
             conn,
-            page!(" AND parent = ?5 AND state = ?6"),
+            page!(" AND parent = ?5 AND state + 0 = ?6"),
             params![org, kind, after, max, parent, state],
             unverified,
         ),

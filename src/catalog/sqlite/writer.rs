@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::apply::apply;
 use super::batch::{Batch, Told, UnnamedKey};
-use super::error::{Failure, catalog_error, is_busy, is_full};
+use super::error::{Failure, catalog_error, is_busy, is_unwritten};
 use crate::catalog::{Bound, CatalogError, Coherence, Conflict, Effect};
 use crate::clock::Clock;
 
@@ -20,7 +20,7 @@ pub(super) type Outcomes = Vec<Result<Effect, Conflict>>;
 /// mutation that is refused has written nothing and its neighbours stand; after an error of SQL
 /// the transaction is rolled back and every call is tried again alone.
 ///
-/// When a commit fails otherwise than for lack of room, it is not known what the disk holds: the
+/// When a commit fails otherwise than in a write, it is not known what the disk holds: the
 /// kernel forgets what it could not write, and a second sync would succeed without it. Nothing is
 /// retried then; the thread stops, and the process has to.
 pub(super) struct Writer {
@@ -56,7 +56,7 @@ enum Failed {
     Stopped(CatalogError),
     /// Before the commit: rolled back, nothing happened.
     Before(rusqlite::Error),
-    /// In the commit, and not for lack of room: unknown what is on the disk.
+    /// In the commit, and not in a write: unknown what is on the disk.
     Unknown(rusqlite::Error),
 }
 
@@ -297,8 +297,9 @@ fn fill(calls: &mut Vec<Call>, tasks: &mut mpsc::Receiver<Task>) -> Option<Task>
 
 fn commit(tx: Transaction<'_>) -> Result<(), Failed> {
     tx.commit().map_err(|error| {
-        // What found no room was not written: the transaction is rolled back when it is dropped.
-        if is_full(&error) {
+        // The commit record comes last: without it the transaction is rolled back when it is
+        // dropped.
+        if is_unwritten(&error) {
             Failed::Before(error)
         } else {
             Failed::Unknown(error)
@@ -306,10 +307,10 @@ fn commit(tx: Transaction<'_>) -> Result<(), Failed> {
     })
 }
 
-/// Whether a call of the group may be the cause: not of a full disk, nor of another process that
-/// writes.
+/// Whether a call of the group may be the cause: not of a disk that takes nothing, nor of another
+/// process that writes.
 fn is_of_one_call(error: &rusqlite::Error) -> bool {
-    !is_full(error) && !is_busy(error)
+    !is_unwritten(error) && !is_busy(error)
 }
 
 fn answer(calls: Vec<Call>, outcomes: Vec<Outcomes>) {

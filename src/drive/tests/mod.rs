@@ -4,6 +4,7 @@ mod bodies;
 mod buckets;
 mod conditions;
 mod copies;
+mod failing;
 mod lists;
 mod multipart;
 mod property;

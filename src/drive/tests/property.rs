@@ -13,13 +13,14 @@ use crate::blobs::{Blobs, DiskBlobs, ObjectBlobs, S3Credentials, S3Settings};
 use crate::drive::*;
 
 const CHUNK: usize = 64 * 1024;
-const PART: usize = 5 << 20;
+/// As short as a part may be that is not the last.
+pub(super) const PART: usize = 5 << 20;
 
 /// Numbers that a seed gives.
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6364136223846793005)
@@ -28,7 +29,7 @@ impl Chance {
     }
 
     /// A length, more often than not one at which something changes.
-    fn length(&mut self) -> usize {
+    pub(super) fn length(&mut self) -> usize {
         let borders = [
             0,
             1,
@@ -46,7 +47,7 @@ impl Chance {
         }
     }
 
-    fn range(&mut self, length: usize) -> std::ops::Range<usize> {
+    pub(super) fn range(&mut self, length: usize) -> std::ops::Range<usize> {
         let start = self.below(length);
         start..start + 1 + self.below(length - start)
     }

@@ -14,7 +14,7 @@ use crate::authz::{
     Operator, Permit, Rights, Standing, UnderPrefix, authorize,
 };
 use crate::blobs::{BlobEntry, Blobs, FaultyBlobs, ObjectBlobs};
-use crate::catalog::{Jobs, PlatformCatalog, SqliteStore, Store, doors};
+use crate::catalog::{FaultyStore, Jobs, PlatformCatalog, SqliteStore, Store, doors};
 use crate::clock::{Clock, ManualClock};
 use crate::config;
 use crate::drive::*;
@@ -28,7 +28,7 @@ pub(super) struct World {
     pub(super) dir: TempDir,
     pub(super) drive: Arc<Drive>,
     pub(super) blobs: Arc<FaultyBlobs>,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<FaultyStore>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) jobs: Jobs,
     pub(super) clock: Clock,
@@ -73,9 +73,10 @@ impl World {
         let (clock, hand) = Clock::manual(1_767_225_600_000);
         let entropy = Entropy::danger_seeded(1);
         let path = dir.path().join("catalog.sqlite");
-        let store = SqliteStore::open(&path, 2, clock.clone()).unwrap();
+        let sqlite = SqliteStore::open(&path, 2, clock.clone()).unwrap();
+        let store = Arc::new(FaultyStore::new(sqlite));
         store.poll().await.unwrap();
-        let (catalog, platform, jobs) = doors(Arc::clone(&store));
+        let (catalog, platform, jobs) = doors(Arc::clone(&store) as Arc<dyn Store>);
         let root = RootFile::create(&dir.path().join("root.key"), &entropy).unwrap();
         let keyring = Keyring::new(platform.clone(), root, 10, clock.clone(), entropy.clone());
         let keyring = Arc::new(keyring);
@@ -126,7 +127,7 @@ impl World {
     /// Another process on the same catalog and blobs, which remembers nothing.
     pub(super) fn another(&self) -> Tenant {
         let drive = Drive::new(
-            doors(Arc::clone(&self.store)).0,
+            doors(Arc::clone(&self.store) as Arc<dyn Store>).0,
             Arc::clone(&self.blobs) as Arc<dyn Blobs>,
             Arc::clone(&self.keyring),
             settings(),
@@ -171,16 +172,25 @@ impl World {
 
     /// Lets replaced blobs run out of time, and deletes them.
     pub(super) async fn collect(&self) {
-        self.hand.advance(Duration::from_secs(2 * 3600));
-        self.store.poll().await.unwrap();
-        let collector = Collector::new(
+        self.advance(Duration::from_secs(2 * 3600)).await;
+        self.collector().collect().await.unwrap();
+    }
+
+    /// What deletes replaced blobs, and those that nothing has come to name.
+    pub(super) fn collector(&self) -> Collector {
+        Collector::new(
             self.jobs.clone(),
             Arc::clone(&self.blobs) as Arc<dyn Blobs>,
             CollectorSettings::from(&config::Drive::default()),
             NODE,
             self.clock.clone(),
-        );
-        collector.collect().await.unwrap();
+        )
+    }
+
+    /// Lets time go by, at the end of which this process knows of every change.
+    pub(super) async fn advance(&self, time: Duration) {
+        self.hand.advance(time);
+        self.store.poll().await.unwrap();
     }
 
     /// Writes to the catalog's file behind its back, as an attacker or a bad disk would.

@@ -170,11 +170,16 @@ impl Pipeline {
         arrival: Arrival,
         error: D::Error,
     ) -> Response<Body> {
-        if let Fault::Refused(what) = error.fault() {
+        let what = match error.fault() {
+            Fault::Refused(rule) => Some(rule.clone()),
+            Fault::Damaged(what) => Some(format!("damaged: {what}")),
+            Fault::Caller | Fault::Operator(_) => None,
+        };
+        if let Some(what) = what {
             self.audit.note_platform(PlatformEvent {
                 at_ms: self.clock.now_ms(),
                 source: Some(arrival.source),
-                what: what.clone(),
+                what,
             });
         }
         log_cause(refused.id, UNKNOWN, error.fault());

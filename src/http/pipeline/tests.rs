@@ -1,5 +1,7 @@
 //! The pipeline with all its real parts, behind a real listener and the S3 door.
 
+mod intents;
+
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
-use http::Request;
+use http::{Request, StatusCode};
 use md5::{Digest, Md5};
 use names::{NodeId, OrgId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,8 +18,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::{Call, Deed, Door, Head, Pipeline, Read, Refused};
-use crate::audit::{Audit, AuditReader, Entry, Outcome};
+use super::{Call, Deed, Door, Head, Intent, Pipeline, Read, Refused};
+use crate::audit::{ActorKind, Audit, AuditReader, Entry, Outcome, ShownCredential};
 use crate::authn::Authn;
 use crate::authz::{Caller, Operator, Scope, read_activity_as_operator, read_usage_as_operator};
 use crate::blobs::{Blobs, FaultyBlobs, ObjectBlobs};
@@ -50,6 +52,11 @@ async fn a_refusal_is_in_the_log_before_its_answer() {
         panic!("refused: {entry:?}");
     };
     assert_eq!(reason, "the access key is read-only");
+    assert_eq!(entry.rule, None);
+    assert_eq!(entry.operation.as_deref(), Some("PutObject"));
+    assert_eq!(entry.kind, Some(ActorKind::Organization));
+    assert_eq!(entry.credential, Some(ShownCredential::AccessKey));
+    assert!(entry.principal.is_some());
 }
 
 #[tokio::test]
@@ -133,6 +140,7 @@ async fn each_of_many_deletions_has_its_line() {
         .await
         .into_iter()
         .filter(|entry| entry.action == "s3:DeleteObject")
+        .inspect(|entry| assert_eq!(entry.rule.as_deref(), Some("organization"), "{entry:?}"))
         .map(|entry| (entry.resource, entry.outcome, entry.request_id))
         .collect();
     let line = |resource: &str, status| {
@@ -198,7 +206,7 @@ impl Door for Slow {
                 operation: "Slow",
                 action: "s3:DeleteObject",
                 resource: "docs/a".to_owned(),
-                intent: super::Intent::None,
+                intent: Intent::None,
             },
             asked: (),
         })
@@ -395,9 +403,10 @@ struct House {
     metrics: Metrics,
     blobs: Arc<FaultyBlobs>,
     operator: Operator,
+    pipeline: Arc<Pipeline>,
     address: SocketAddr,
     _serving: JoinHandle<()>,
-    _place: Place,
+    place: Place,
 }
 
 struct Answer {
@@ -469,13 +478,14 @@ impl House {
             entropy,
         ));
         let door = door(Arc::new(drive));
+        let answering = Arc::clone(&pipeline);
         let any_port = (Ipv4Addr::LOCALHOST, 0).into();
         let listener = Listener::bind("api", any_port, None).await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move {
             let net = config::Net::default();
             let answer = move |request, peer: Arc<Peer>| {
-                let (pipeline, door) = (Arc::clone(&pipeline), Arc::clone(&door));
+                let (pipeline, door) = (Arc::clone(&answering), Arc::clone(&door));
                 async move { pipeline.answer(&*door, request, &peer).await }
             };
             listener.serve(&net, Stop::new(), answer).await;
@@ -492,9 +502,10 @@ impl House {
             metrics,
             blobs,
             operator: Operator::authenticated(),
+            pipeline,
             address,
             _serving: serving,
-            _place: place,
+            place,
         }
     }
 

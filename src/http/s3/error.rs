@@ -153,7 +153,10 @@ impl From<AuthnError> for S3Error {
                 }
             }
             AuthnError::InvalidToken => Self::refused(ErrorCode::InvalidToken, rule),
-            AuthnError::UnknownAccessKey => Self::refused(ErrorCode::InvalidAccessKeyId, rule),
+            AuthnError::ExpiredToken => Self::refused(ErrorCode::ExpiredToken, rule),
+            AuthnError::UnknownAccessKey | AuthnError::UnknownToken => {
+                Self::refused(ErrorCode::InvalidAccessKeyId, rule)
+            }
             AuthnError::WrongScope {
                 part,
                 expected,
@@ -282,6 +285,7 @@ fn signature_code(error: SigV4Error) -> ErrorCode {
         }
         SigV4Error::HeaderMalformed(_) => ErrorCode::AuthorizationHeaderMalformed,
         SigV4Error::QueryMalformed(_) => ErrorCode::AuthorizationQueryParametersError,
+        SigV4Error::TokenMalformed(_) => ErrorCode::InvalidToken,
         SigV4Error::TwoMechanisms => ErrorCode::InvalidArgument,
         SigV4Error::DateMissing
         | SigV4Error::HeaderUnsigned

@@ -15,8 +15,8 @@ pub struct FirstStart {
     pub access_key: RecordedAccessKey,
 }
 
-/// Makes the first organization, `home`, with an account that owns it, and an access key in it,
-/// where there is no organization yet, or only `home` without any access key.
+/// Makes the first organization, `home`, and an access key in it, where there is no organization
+/// yet, or only `home` without any access key. Its owner is whoever the operator invites.
 ///
 /// `show` shows the access key, and only then it works: after a crash in between, the next start
 /// shows another one, and there is never one that works and that nobody has seen. Two processes

@@ -24,9 +24,10 @@ async fn a_rotation_moves_everything_and_deletes_the_old_key() {
     assert_eq!(rotated.deleted, [1]);
     assert_eq!(rotated.damaged, [""; 0]);
     assert_eq!(rotated.scrub_failed, None);
-    // A member, a secret with its version, a task, a bucket, versions and contents of five objects, blobs of three, an upload
-    // with two parts and their blobs, an activity log, a name key.
-    assert_eq!(rotated.rewrapped, 4 + 1 + 5 + 5 + 3 + 1 + 2 + 2 + 1 + 1);
+    // A profile, a member, a secret with its version, a task, a bucket, versions and contents of
+    // five objects, blobs of three, an upload with two parts and their blobs, an activity log, a
+    // name key.
+    assert_eq!(rotated.rewrapped, 5 + 1 + 5 + 5 + 3 + 1 + 2 + 2 + 1 + 1);
 
     assert!(job.named_by_key(1, 10).await.unwrap().is_empty());
     let versions = process.keyring.versions(&job).await.unwrap();

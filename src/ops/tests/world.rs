@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{
-    AccessKeyId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId, Slug, UploadId,
+    AccessKeyId, AccountId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId, Slug,
+    UploadId,
 };
 use tempfile::TempDir;
 
@@ -32,7 +33,7 @@ use crate::keyring::{Keyring, RecordDraft, RootFile};
 use crate::ops::{
     Checkpoints, Collector, CollectorSettings, Destroyer, RootRotation, Rotation, Verifier,
 };
-use crate::tenancy::{Ownership, Tenancy};
+use crate::tenancy::{Email, Label, NewAccount, Ownership, Password, SignUps, Tenancy};
 
 /// A house: the files that last.
 pub(super) struct House(TempDir);
@@ -264,14 +265,29 @@ impl Process {
         self.jobs.open(org, "test")
     }
 
+    /// An account for whoever owns an organization. It has not logged in, and so has no other.
+    async fn owner(&self, name: &str) -> AccountId {
+        let wish = NewAccount {
+            email: Email::parse(&format!("{name}@example.com")).unwrap(),
+            name: Label::parse(name).unwrap(),
+            password: Password::choose("correct horse battery".to_owned().into()).unwrap(),
+        };
+        let email = wish.email.clone();
+        let signed_up = self.tenancy.sign_up(SignUps::Open, wish, None).await;
+        signed_up.unwrap();
+        let account = self.tenancy.account_named(&operator(), &email).await;
+        account.unwrap().id
+    }
+
     /// An organization with one of everything: an owner, access keys, a bucket, objects inline, in
     /// a blob, in parts and copied, an upload with two parts, a secret, a task, an activity log.
     pub(super) async fn tenant(&self, slug: &str) -> Tenant {
         let operator = operator();
+        let owner = self.owner(slug).await;
         let slug = Slug::parse(slug).unwrap();
         let made = self
             .tenancy
-            .create_organization(&operator, slug, Ownership::Personal)
+            .create_organization(&operator, slug, Ownership::Of(owner))
             .await
             .unwrap();
         let org = made.org;

@@ -19,6 +19,9 @@ pub enum SigV4Error {
     /// A signed request has to say what its body is.
     #[error("InvalidRequest: the header x-amz-content-sha256 is missing or not valid")]
     PayloadHashInvalid,
+    /// The session token is not one text.
+    #[error("InvalidToken: {0}")]
+    TokenMalformed(&'static str),
     /// A header that decides what the request does is not signed: it may have been added by
     /// somebody else.
     #[error("AccessDenied: there were headers present in the request which were not signed")]

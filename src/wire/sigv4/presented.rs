@@ -34,21 +34,37 @@ pub struct Presented {
     carrier: Carrier,
     payload: PayloadHash,
     payload_text: String,
+    session_token: Option<String>,
 }
 
 impl Presented {
     /// Reads the signature of a request; `None` when there is none (anonymous).
     pub fn of(request: &Request<'_>) -> Result<Option<Self>, SigV4Error> {
+        Self::read(request, None)
+    }
+
+    /// The same of a request whose body has been read: what its signature covers is the SHA-256 of
+    /// the body itself, as for every service but S3. A field that says otherwise is not looked at.
+    pub fn over(request: &Request<'_>, body_hash: [u8; 32]) -> Result<Option<Self>, SigV4Error> {
+        Self::read(request, Some(&hex::encode(body_hash)))
+    }
+
+    fn read(request: &Request<'_>, body_hash: Option<&str>) -> Result<Option<Self>, SigV4Error> {
         let query = parameters(request.query)?;
         let in_query = query.iter().any(|(name, _)| name == "X-Amz-Algorithm");
         let signed_by_v2 = query.iter().any(|(name, _)| name == "AWSAccessKeyId");
-        match (request.header("authorization").is_some(), in_query) {
+        let session_token = session_token(&query, request)?;
+        let presented = match (request.header("authorization").is_some(), in_query) {
             (true, true) => Err(SigV4Error::TwoMechanisms),
-            (true, false) => Self::of_header(request).map(Some),
-            (false, true) => Self::of_query(&query, request).map(Some),
+            (true, false) => Self::of_header(request, body_hash).map(Some),
+            (false, true) => Self::of_query(&query, request, body_hash).map(Some),
             (false, false) if signed_by_v2 => Err(SigV4Error::UnsupportedMechanism),
             (false, false) => Ok(None),
-        }
+        };
+        Ok(presented?.map(|presented| Self {
+            session_token,
+            ..presented
+        }))
     }
 
     /// Whose signature it claims to be.
@@ -69,6 +85,12 @@ impl Presented {
     /// What the body is said to be.
     pub fn payload(&self) -> PayloadHash {
         self.payload
+    }
+
+    /// The session token of STS that came with it, which [`verify`](Self::verify) sees to have
+    /// been signed.
+    pub fn session_token(&self) -> Option<&str> {
+        self.session_token.as_deref()
     }
 
     /// The time of signing as it was signed, `YYYYMMDDTHHMMSSZ`.
@@ -140,7 +162,7 @@ impl Presented {
         }
     }
 
-    fn of_header(request: &Request<'_>) -> Result<Self, SigV4Error> {
+    fn of_header(request: &Request<'_>, body_hash: Option<&str>) -> Result<Self, SigV4Error> {
         let malformed = SigV4Error::HeaderMalformed;
         let headers = request.headers.iter();
         if headers.filter(|(name, _)| *name == "authorization").count() > 1 {
@@ -170,8 +192,8 @@ impl Presented {
             }
         }
         let timestamp = request.text("x-amz-date").ok_or(SigV4Error::DateMissing)?;
-        let payload_text = request
-            .text("x-amz-content-sha256")
+        let payload_text = body_hash
+            .or_else(|| request.text("x-amz-content-sha256"))
             .ok_or(SigV4Error::PayloadHashInvalid)?;
         Self::assemble(
             Fields {
@@ -186,7 +208,11 @@ impl Presented {
         )
     }
 
-    fn of_query(query: &[(String, String)], request: &Request<'_>) -> Result<Self, SigV4Error> {
+    fn of_query(
+        query: &[(String, String)],
+        request: &Request<'_>,
+        body_hash: Option<&str>,
+    ) -> Result<Self, SigV4Error> {
         let malformed = SigV4Error::QueryMalformed;
         let field = |name: &str| {
             let mut values = query.iter().filter(|(other, _)| other == name);
@@ -204,8 +230,8 @@ impl Presented {
             .ok()
             .filter(|seconds| (1..=EXPIRES_SECONDS_MAX).contains(seconds))
             .ok_or(malformed("X-Amz-Expires must be 1 to 604800 seconds"))?;
-        let payload_text = request
-            .text("x-amz-content-sha256")
+        let payload_text = body_hash
+            .or_else(|| request.text("x-amz-content-sha256"))
             .unwrap_or("UNSIGNED-PAYLOAD");
         Self::assemble(
             Fields {
@@ -283,7 +309,33 @@ impl Presented {
             carrier,
             payload: PayloadHash::parse(fields.payload_text)?,
             payload_text: fields.payload_text.to_owned(),
+            session_token: None,
         })
+    }
+}
+
+/// The one session token of a request, wherever it came: signers put it where they put the
+/// signature, and both places are covered by it.
+fn session_token(
+    query: &[(String, String)],
+    request: &Request<'_>,
+) -> Result<Option<String>, SigV4Error> {
+    let malformed = SigV4Error::TokenMalformed;
+    let in_headers = request
+        .headers
+        .iter()
+        .filter(|(name, _)| *name == SESSION_TOKEN)
+        .map(|(_, value)| std::str::from_utf8(value).ok());
+    let in_query = query
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(SESSION_TOKEN))
+        .map(|(_, value)| Some(value.as_str()));
+    let mut tokens = in_headers.chain(in_query);
+    match (tokens.next(), tokens.next()) {
+        (None, _) => Ok(None),
+        (Some(Some(token)), None) => Ok(Some(token.to_owned())),
+        (Some(None), None) => Err(malformed("the session token is not text")),
+        (Some(_), Some(_)) => Err(malformed("the session token is given twice")),
     }
 }
 
@@ -296,6 +348,7 @@ struct Fields<'a> {
     payload_text: &'a str,
 }
 
+const SESSION_TOKEN: &str = "x-amz-security-token";
 const TIMESTAMP: &[BorrowedFormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
 /// How far the client's clock may be from ours, as Amazon has it.

@@ -1,5 +1,6 @@
 //! A small S3 client that sends what it is told and normalizes nothing.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
@@ -7,7 +8,7 @@ use bulkhead::clock::Clock;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use time::UtcDateTime;
@@ -61,7 +62,7 @@ impl Client {
         fields: &[(&'static str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Answer, Failure> {
-        let mut request = self.request(method, target, fields, body.into())?;
+        let mut request = self.request(method, target, fields, Full::new(body.into()))?;
         self.signer.sign(&mut request, UNSIGNED, self.now());
         self.exchange(request).await
     }
@@ -78,41 +79,66 @@ impl Client {
         fields: &[(&'static str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Answer, Failure> {
-        self.exchange(self.request(method, target, fields, body.into())?)
+        self.exchange(self.request(method, target, fields, Full::new(body.into()))?)
             .await
     }
 
-    /// Sends a signed request and counts the bytes of the answer's body instead of keeping them.
+    /// Sends a signed request whose body is made while it is sent, on a connection of its own.
     ///
     /// # Errors
     ///
     /// If the connection breaks.
-    pub async fn drain(
+    pub async fn send_streamed<B>(
         &self,
         method: Method,
         target: &str,
-        fields: &[(&'static str, &str)],
-        body: impl Into<Bytes>,
-    ) -> Result<(StatusCode, u64), Failure> {
-        let mut request = self.request(method, target, fields, body.into())?;
+        body: B,
+    ) -> Result<Answer, Failure>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
+        let mut request = self.request(method, target, &[], body)?;
+        self.signer.sign(&mut request, UNSIGNED, self.now());
+        let mut connection = self.connect().await?;
+        let (head, body) = connection.send_request(request).await?.into_parts();
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await?.to_bytes(),
+        })
+    }
+
+    /// Sends a signed request and shows `each` piece of the answer's body instead of keeping it.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks.
+    pub async fn receive(
+        &self,
+        method: Method,
+        target: &str,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<StatusCode, Failure> {
+        let mut request = self.request(method, target, &[], Full::default())?;
         self.signer.sign(&mut request, UNSIGNED, self.now());
         let (response, connection) = self.begin(request).await?;
         let (head, mut body) = response.into_parts();
-        let mut length = 0;
         while let Some(frame) = body.frame().await {
-            length += frame?.data_ref().map_or(0, |data| data.len() as u64);
+            if let Some(piece) = frame?.data_ref() {
+                each(piece);
+            }
         }
         self.keep(connection);
-        Ok((head.status, length))
+        Ok(head.status)
     }
 
-    fn request(
+    fn request<B>(
         &self,
         method: Method,
         target: &str,
         fields: &[(&'static str, &str)],
-        body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, Failure> {
+        body: B,
+    ) -> Result<Request<B>, Failure> {
         let mut request = Request::builder()
             .method(method)
             .uri(target)
@@ -120,7 +146,7 @@ impl Client {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        Ok(request.body(Full::new(body))?)
+        Ok(request.body(body)?)
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
@@ -151,7 +177,10 @@ impl Client {
         Ok((connection.send_request(request).await?, connection))
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
+    async fn connect<B>(&self) -> Result<SendRequest<B>, Failure>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;

@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use http::Method;
+use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -49,9 +50,19 @@ impl House {
         Self::start_in(settings.iter().map(owned).collect()).await
     }
 
+    /// Starts a server with its defaults, whose data is too large for a file system in memory.
+    pub async fn start_on_disk() -> Self {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        Self::start_at(directory.expect("a temporary directory"), Vec::new()).await
+    }
+
     /// Starts a server with these variables beside those that every test sets.
     pub async fn start_in(environment: Vec<(String, String)>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::start_at(directory, environment).await
+    }
+
+    async fn start_at(directory: TempDir, environment: Vec<(String, String)>) -> Self {
         fs::create_dir(directory.path().join("data")).expect("a directory");
         let mut house = Self {
             directory,
@@ -75,9 +86,19 @@ impl House {
         house
     }
 
+    /// The catalog as whoever can write the file has it.
+    pub fn database(&self) -> Connection {
+        Connection::open(self.data().join("catalog.sqlite")).expect("a catalog")
+    }
+
     /// Where the server keeps its data.
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    /// The file of the root key.
+    pub fn root_file(&self) -> PathBuf {
+        self.directory.path().join("root.key")
     }
 
     /// The address of the S3 door.
@@ -121,11 +142,7 @@ impl House {
 
     /// Runs a command of the program that answers with JSON.
     pub fn command(&self, arguments: &[&str]) -> Value {
-        let output = self
-            .program()
-            .args(arguments)
-            .output()
-            .expect("the program runs");
+        let output = self.run(arguments);
         assert!(
             output.status.success(),
             "bulkhead {}: {}",
@@ -137,6 +154,12 @@ impl House {
         })
     }
 
+    /// Runs a command of the program to its end, whatever that is.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.program().args(arguments).output();
+        output.expect("the program runs")
+    }
+
     /// Ends the server at once, as a crash or a power cut would end it.
     pub fn kill(&mut self) {
         self.end(Signal::KILL);
@@ -145,6 +168,12 @@ impl House {
     /// Asks the server to stop, waits until it has, and tells how it ended.
     pub fn stop(&mut self) -> ExitStatus {
         self.end(Signal::TERM)
+    }
+
+    /// Waits until the server has ended by itself, and tells how.
+    pub fn ended(&mut self) -> ExitStatus {
+        let running = self.running.take().expect("it runs");
+        running.wait()
     }
 
     /// Starts the server again on the same data, on other ports, and returns what it printed as
@@ -229,7 +258,7 @@ impl House {
         let below = |name: &str| self.directory.path().join(name).display().to_string();
         [
             ("DATA_DIR", below("data")),
-            ("ROOT_FILE", below("root.key")),
+            ("ROOT_FILE", self.root_file().display().to_string()),
             ("AUDIT_CHECKPOINT_FILE", below("checkpoints.jsonl")),
             ("API_LISTEN", "127.0.0.1:0".into()),
             ("CONTROL_LISTEN", "127.0.0.1:0".into()),
@@ -266,12 +295,12 @@ impl House {
             match control.send_unsigned(Method::GET, "/readyz", &[], "").await {
                 Ok(answer) if answer.status.is_success() => return,
                 Ok(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-                Err(error) => self.ended(&error),
+                Err(error) => self.ended_early(&error),
             }
         }
     }
 
-    fn ended(&self, error: &Failure) -> ! {
+    fn ended_early(&self, error: &Failure) -> ! {
         panic!(
             "the server ended before it was ready: {error}\n{}",
             self.log()
@@ -280,13 +309,9 @@ impl House {
 
     fn end(&mut self, signal: Signal) -> ExitStatus {
         let pid = self.pid();
-        let mut running = self.running.take().expect("it runs");
-        // `wait` would close it, which ends the server at once.
-        let guard = running.process.stdin.take();
+        let running = self.running.take().expect("it runs");
         kill_process(pid, signal).expect("a process of our own");
-        let status = running.process.wait().expect("its exit status");
-        drop(guard);
-        status
+        running.wait()
     }
 
     fn running(&self) -> &Running {
@@ -307,6 +332,16 @@ struct Running {
     process: Child,
     api: SocketAddr,
     control: SocketAddr,
+}
+
+impl Running {
+    fn wait(mut self) -> ExitStatus {
+        // `wait` would close it, which ends the server at once.
+        let guard = self.process.stdin.take();
+        let status = self.process.wait().expect("its exit status");
+        drop(guard);
+        status
+    }
 }
 
 /// Writes the server's process number to the file that is its first argument, and ends as the

@@ -1,9 +1,14 @@
 //! What the integration tests stand on.
 
+pub mod attacker;
 pub mod client;
+pub mod faults;
 pub mod gateway;
 pub mod house;
+pub mod logs;
 pub mod modules;
+pub mod preload;
+pub mod raw;
 pub mod sign;
 pub mod text;
 pub mod trace;

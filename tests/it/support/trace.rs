@@ -1,15 +1,12 @@
 //! The order in which a program syncs files and answers, seen from between it and the C library.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use tempfile::TempDir;
+use super::preload::Preload;
 
 /// A library that is loaded before the C library, and what it has written down.
-pub struct Trace {
-    directory: TempDir,
-}
+pub struct Trace(Preload);
 
 /// What the program did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,29 +18,14 @@ pub enum Event {
 }
 
 impl Trace {
-    /// Compiles the library with the C compiler that the build needs as well.
+    /// Nothing yet.
     pub fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let trace = Self { directory };
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/trace.c");
-        let output = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
-            .args([trace.library(), source])
-            .arg("-ldl")
-            .output()
-            .expect("a C compiler");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{errors}");
-        trace
+        Self(Preload::new("trace.c"))
     }
 
     /// The variables that a traced program runs with.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let text = |path: PathBuf| path.display().to_string();
-        vec![
-            ("LD_PRELOAD".into(), text(self.library())),
-            ("TRACE_FILE".into(), text(self.file())),
-        ]
+        self.0.environment("TRACE_FILE", &self.file())
     }
 
     /// Everything so far, in order.
@@ -59,11 +41,7 @@ impl Trace {
         whole.lines().map(event).collect()
     }
 
-    fn library(&self) -> PathBuf {
-        self.directory.path().join("trace.so")
-    }
-
     fn file(&self) -> PathBuf {
-        self.directory.path().join("events")
+        self.0.file("events")
     }
 }

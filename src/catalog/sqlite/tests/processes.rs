@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::{again, open, path, stands, world};
 use crate::catalog::conformance::world::{World, commit_version, make_platform_key, tagged};
 use crate::catalog::sqlite::SqliteStore;
-use crate::catalog::{Class, Effect, Expect, Mutation, STALE_AFTER};
+use crate::catalog::{Class, Effect, Expect, RecordKind, STALE_AFTER};
 use crate::clock::Clock;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,8 +66,8 @@ async fn a_poll_tells_of_what_others_changed() {
     assert_eq!(stamp(Class::Buckets), buckets, "nothing is told twice");
 
     // A change of this process, between two of the other, hides neither.
-    let credential = tagged(theirs.credential_row(1), 1);
-    theirs.done(Mutation::CreateCredential(credential)).await;
+    let member = tagged(theirs.record_row(RecordKind::Member), 1);
+    theirs.insert(member).await;
     mine.bucket("mine").await;
     theirs.bucket("more").await;
     let buckets = stamp(Class::Buckets);

@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use names::{OrgId, Slug};
 
-use super::*;
+use super::super::*;
 use crate::authz::{Caller, CredentialKind, Narrowing, Scope, Standing, record_activity};
-use crate::catalog::{Class, RecordKind, RecordQuery};
+use crate::catalog::{Class, RecordKind};
 use crate::ops::fixture::{Place, World};
 
 fn slug(text: &str) -> Slug {
@@ -43,36 +43,6 @@ async fn an_organization_is_made_once_with_keys_of_its_own() {
         .platform
         .count_records(acme.org, RecordKind::Member, None);
     assert_eq!(members.await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn a_personal_organization_has_an_account_that_owns_it() {
-    let world = Place::new().start().await;
-    let home = world
-        .tenancy
-        .create_organization(&world.operator, slug("ada"), Ownership::Personal)
-        .await
-        .unwrap();
-    let job = world.jobs.open(home.org, "test");
-    let keys = world.keyring.open_for_job(&job).await.unwrap();
-    let all = RecordQuery {
-        max: 10,
-        ..RecordQuery::default()
-    };
-    let members = world.platform.records(home.org, RecordKind::Member, all);
-    let mut members = members.await.unwrap();
-    assert_eq!(members.len(), 1);
-    let (member, _) = keys.open_row(members.remove(0)).unwrap();
-    let account = member.parent.unwrap();
-    let (platform, kind) = (OrgId::PLATFORM, RecordKind::Account);
-    let found = world.platform.record(platform, kind, &account).await;
-    let platform = world.keyring.open_platform().await.unwrap();
-    let (_, held) = platform.open_row(found.unwrap().unwrap()).unwrap();
-    assert_eq!(held.as_slice(), home.org.bytes());
-    let seats = world
-        .platform
-        .seats(names::AccountId::from_bytes(account), None, 10);
-    assert_eq!(seats.await.unwrap().len(), 1);
 }
 
 #[tokio::test]
