@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use bulkhead::clock::Clock;
 use bytes::Bytes;
+use clap::ValueEnum;
 use http::{Method, StatusCode};
 use tokio::task::JoinSet;
 
 use crate::client::{Client, Failure};
 use crate::server::{Kind, Server};
 
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is measured, in this order: writes first, since what follows reads what they wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Operation {
     /// PUT of 4 KiB under a new key.
     PutSmall,
@@ -28,19 +29,6 @@ pub enum Operation {
     GetLarge,
     /// GET of 64 KiB of one of these, at a random place.
     Range,
-}
-
-impl Operation {
-    /// Writes first: what follows reads what they wrote.
-    pub const ALL: [Self; 7] = [
-        Self::PutSmall,
-        Self::GetSmall,
-        Self::Head,
-        Self::List,
-        Self::PutLarge,
-        Self::GetLarge,
-        Self::Range,
-    ];
 }
 
 impl fmt::Display for Operation {
@@ -269,25 +257,28 @@ impl Worker {
         match self.operation {
             Operation::PutSmall | Operation::PutLarge => {
                 let body = self.objects.body.clone();
-                let (status, _) = client.drain(Method::PUT, &target, &[], body).await?;
+                let (status, _) = drain(&client, Method::PUT, &target, &[], body).await?;
                 Ok((status, size))
             }
             Operation::GetSmall | Operation::GetLarge => {
-                let answer = client.drain(Method::GET, &target, &[], "").await?;
+                let answer = drain(&client, Method::GET, &target, &[], "").await?;
                 whole(answer, size)
             }
             Operation::Range => {
                 let first = self.chance.below(size - RANGE);
                 let range = format!("bytes={first}-{}", first + RANGE - 1);
                 let range = [("range", range.as_str())];
-                whole(client.drain(Method::GET, &target, &range, "").await?, RANGE)
+                whole(
+                    drain(&client, Method::GET, &target, &range, "").await?,
+                    RANGE,
+                )
             }
-            Operation::Head => client.drain(Method::HEAD, &target, &[], "").await,
+            Operation::Head => drain(&client, Method::HEAD, &target, &[], "").await,
             Operation::List => {
                 let (name, prefix) = (self.objects.name, number / 100);
                 let query = format!("list-type=2&max-keys=1000&prefix={name}%2F{prefix:06}%2F");
                 let target = format!("/{BUCKET}?{query}");
-                let (status, _) = client.drain(Method::GET, &target, &[], "").await?;
+                let (status, _) = drain(&client, Method::GET, &target, &[], "").await?;
                 Ok((status, 0))
             }
         }
@@ -329,3 +320,17 @@ pub const BUCKET: &str = "bench";
 
 const RANGE: u64 = 64 << 10;
 const SEED: u64 = 7;
+
+/// The bytes of the answer's body are counted and not kept.
+async fn drain(
+    client: &Client,
+    method: Method,
+    target: &str,
+    fields: &[(&'static str, &str)],
+    body: impl Into<Bytes>,
+) -> Result<(StatusCode, u64), Failure> {
+    let mut length = 0;
+    let count = |piece: &[u8]| length += piece.len() as u64;
+    let status = client.receive(method, target, fields, body, count).await?;
+    Ok((status, length))
+}

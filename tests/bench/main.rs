@@ -20,7 +20,7 @@ mod sign;
 
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use load::{Load, Operation};
 use server::{Kind, Server};
@@ -37,6 +37,9 @@ struct Arguments {
     /// Measure one server alone.
     #[arg(long)]
     only: Option<Kind>,
+    /// Measure these alone. What reads needs the writes of its size before it.
+    #[arg(long, value_delimiter = ',')]
+    operations: Option<Vec<Operation>>,
     /// What cargo says to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -52,12 +55,16 @@ async fn main() {
         }
     }
     let lasting = Duration::from_secs(arguments.seconds);
+    let asked = |operation: &Operation| match &arguments.operations {
+        Some(operations) => operations.contains(operation),
+        None => true,
+    };
 
     println!(
         "| operation | connections | server | op/s | MB/s | p50 ms | p99 ms | CPU ms/op | CPU s/GB | peak MB | failed |"
     );
     println!("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-    for operation in Operation::ALL {
+    for operation in Operation::value_variants().iter().copied().filter(asked) {
         for &connections in &arguments.connections {
             for (server, load) in &mut servers {
                 server.forget_peak_memory();
@@ -67,7 +74,8 @@ async fn main() {
             }
         }
     }
-    for operation in [Operation::GetSmall, Operation::GetLarge] {
+    let cold = [Operation::GetSmall, Operation::GetLarge];
+    for operation in cold.into_iter().filter(asked) {
         for (server, load) in &mut servers {
             let is_cold = server.restart_cold().await;
             let before = server.cpu();
@@ -100,7 +108,7 @@ fn row(name: &str, connections: usize, server: &Server, run: &load::Run, cpu_bef
         run.bytes as f64 / 1e6 / seconds,
         run.percentile_ms(50),
         run.percentile_ms(99),
-        or_none(cpu * 1e3 / operations),
+        format_args!("{:.3}", cpu * 1e3 / operations),
         or_none(match run.bytes as f64 / operations {
             few if few < BYTES_COUNT_FROM => f64::NAN,
             _ => cpu / gigabytes,

@@ -28,7 +28,7 @@ async fn five_gibibytes_pass_through_less_than_a_hundred_megabytes() {
     let sent = sent.lock().expect("no panic while it is held").clone();
 
     let (mut received, mut length) = (Sha256::new(), 0);
-    let got = client.receive(Method::GET, "/large/object", |piece| {
+    let got = client.receive(Method::GET, "/large/object", &[], "", |piece| {
         received.update(piece);
         length += piece.len() as u64;
     });

@@ -117,9 +117,11 @@ impl Client {
         &self,
         method: Method,
         target: &str,
+        fields: &[(&'static str, &str)],
+        body: impl Into<Bytes>,
         mut each: impl FnMut(&[u8]),
     ) -> Result<StatusCode, Failure> {
-        let mut request = self.request(method, target, &[], Full::default())?;
+        let mut request = self.request(method, target, fields, Full::new(body.into()))?;
         self.signer.sign(&mut request, UNSIGNED, self.now());
         let (response, connection) = self.begin(request).await?;
         let (head, mut body) = response.into_parts();
