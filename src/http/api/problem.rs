@@ -137,12 +137,17 @@ impl Problem {
         TenancyError::NoSuch(what).into()
     }
 
-    pub(super) fn precondition_failed() -> Self {
+    /// The same of a request that sent `If-Match`: what was changed meanwhile is not what it names.
+    pub(super) fn of_condition(self) -> Self {
+        if self.code != CHANGED_MEANWHILE {
+            return self;
+        }
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition-failed",
             "it is not what `If-Match` names",
         )
+        .at("If-Match")
     }
 
     /// An answer that could not be written: ours.
@@ -218,7 +223,7 @@ impl From<TenancyError> for Problem {
             E::NoSuchInvitation => (StatusCode::NOT_FOUND, "no-such-invitation"),
             E::SlugTaken => (StatusCode::CONFLICT, "slug-taken"),
             E::Exists(_) => (StatusCode::CONFLICT, "exists"),
-            E::Changed => (StatusCode::CONFLICT, "changed-meanwhile"),
+            E::Changed => (StatusCode::CONFLICT, CHANGED_MEANWHILE),
             E::State(_) => (StatusCode::CONFLICT, "state-forbids"),
             E::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid-request"),
             E::LimitReached { .. } => (StatusCode::CONFLICT, "limit-reached"),
@@ -295,3 +300,5 @@ impl From<UsageError> for Problem {
         Self::unavailable(error)
     }
 }
+
+const CHANGED_MEANWHILE: &str = "changed-meanwhile";
