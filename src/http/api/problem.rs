@@ -22,7 +22,7 @@ pub struct Problem {
     detail: String,
     /// The member of the body, or the parameter, that is not as it has to be.
     field: Option<String>,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     fault: Fault,
 }
 
@@ -59,7 +59,7 @@ impl Problem {
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -191,8 +191,9 @@ impl Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = &self.header {
-            headers.insert(name, value.clone());
+        if let Some(header) = &self.header {
+            let (name, value) = (**header).clone();
+            headers.insert(name, value);
         }
         Answer {
             head,
