@@ -86,6 +86,11 @@ impl Rates {
         Entry::Admitted(near)
     }
 
+    /// Whether it is known what an organization used before.
+    pub(super) fn is_known(&self, org: OrgId) -> bool {
+        self.all().contains_key(&org)
+    }
+
     /// Takes back that a request was counted: it was not answered.
     pub(super) fn release(&self, org: OrgId) {
         if let Some(windows) = self.all().get_mut(&org) {

@@ -36,6 +36,9 @@ pub struct Metering {
     pub(super) counters: Counters,
     rates: Rates,
     levels: Levels,
+    /// Held while an organization's usage is being written, by the last byte of its identifier:
+    /// what is read meanwhile would neither have it nor lack it.
+    writing: [tokio::sync::Mutex<()>; 256],
 }
 
 /// What an organization used since it was last written, and where it is written.
@@ -56,6 +59,7 @@ impl Metering {
             counters: Counters::default(),
             rates: Rates::default(),
             levels: Levels::default(),
+            writing: [const { tokio::sync::Mutex::const_new(()) }; 256],
         }
     }
 
@@ -104,8 +108,12 @@ impl Metering {
                 Entry::Admitted(near) => return Ok(near),
                 Entry::Refused(refusal) => return Err(refusal.into()),
                 Entry::Unknown => {
+                    let _writing = self.writing(org).lock().await;
+                    if self.rates.is_known(org) {
+                        continue;
+                    }
                     // What this node counted before it looked is among what all have written.
-                    self.write_one(org).await;
+                    self.write_held(org).await;
                     let catalog = self.catalog.open(&record_usage(caller));
                     self.see(&catalog).await?;
                 }
@@ -257,6 +265,16 @@ impl Metering {
     }
 
     async fn write_one(&self, org: OrgId) {
+        let _writing = self.writing(org).lock().await;
+        self.write_held(org).await;
+    }
+
+    fn writing(&self, org: OrgId) -> &tokio::sync::Mutex<()> {
+        let [.., last] = org.bytes();
+        &self.writing[usize::from(*last)]
+    }
+
+    async fn write_held(&self, org: OrgId) {
         let Some(Book { catalog, tally }) = self.books().remove(&org) else {
             return;
         };
