@@ -2,6 +2,7 @@
 
 mod activity;
 mod api;
+mod cli;
 mod corpora;
 mod crash;
 mod damage;
