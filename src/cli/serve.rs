@@ -27,7 +27,7 @@ use crate::http::s3::S3;
 use crate::http::{Health, OperatorToken};
 use crate::metering::Metering;
 use crate::ops::provision::{FirstStart, first_start};
-use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
+use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
 use crate::vault::Vault;
@@ -313,6 +313,25 @@ impl Background {
         );
         let stopping = stop.clone();
         jobs.spawn(async move { collector.run(stopping.requested()).await });
+
+        let expirer = Expirer::new(
+            opened.jobs.clone(),
+            Destroyer::new(
+                opened.jobs.clone(),
+                opened.platform.clone(),
+                Arc::clone(&house.blobs),
+                Arc::clone(&opened.keyring),
+                opened.node,
+                opened.clock.clone(),
+            ),
+            Arc::clone(&house.vault),
+            Arc::clone(&opened.audit),
+            Operator::authenticated(),
+            opened.node,
+            opened.clock.clone(),
+        );
+        let stopping = stop.clone();
+        jobs.spawn(async move { expirer.run(stopping.requested()).await });
 
         let mut writers = JoinSet::new();
         let (audit, stopping) = (Arc::clone(&opened.audit), stop_writers.clone());

@@ -34,7 +34,7 @@ use crate::keyring::Keyring;
 /// Every change is one commit that compares the secret's sequence; who loses reads again.
 pub struct Vault {
     catalog: Catalog,
-    keyring: Arc<Keyring>,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) clock: Clock,
     entropy: Entropy,
     listings: Listings,
