@@ -23,12 +23,14 @@ use crate::http::api::{Api, Parts};
 use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
+use crate::http::secrets_manager::SecretsManager;
 use crate::http::{Health, OperatorToken};
 use crate::metering::Metering;
 use crate::ops::provision::{FirstStart, first_start};
 use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
+use crate::vault::Vault;
 
 /// Serve until SIGTERM or SIGINT.
 #[derive(Debug, Args)]
@@ -114,6 +116,7 @@ struct House {
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
+    secrets: Arc<SecretsManager>,
 }
 
 impl House {
@@ -142,6 +145,12 @@ impl House {
             clock.clone(),
             entropy.clone(),
         );
+        let vault = Arc::new(Vault::new(
+            opened.catalog.clone(),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+            entropy.clone(),
+        ));
         let authn = Authn::new(
             opened.platform.clone(),
             Arc::clone(&opened.keyring),
@@ -162,6 +171,7 @@ impl House {
         Ok(Self {
             s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
             pipeline: Arc::new(pipeline),
+            secrets: Arc::new(SecretsManager::new(vault, &config.api)),
             opened,
             blobs,
             metering,
@@ -169,12 +179,21 @@ impl House {
         })
     }
 
+    /// One address for all of Amazon's APIs, told apart as their clients do.
     async fn serve_api(&self, listener: Listener, net: &config::Net, stop: Stop) {
-        let (pipeline, s3) = (Arc::clone(&self.pipeline), Arc::clone(&self.s3));
+        let pipeline = Arc::clone(&self.pipeline);
+        let (s3, secrets) = (Arc::clone(&self.s3), Arc::clone(&self.secrets));
         listener
             .serve(net, stop, move |request, peer| {
-                let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-                async move { pipeline.answer(&*s3, request, &peer).await }
+                let pipeline = Arc::clone(&pipeline);
+                let (s3, secrets) = (Arc::clone(&s3), Arc::clone(&secrets));
+                async move {
+                    if SecretsManager::is_asked(request.headers()) {
+                        pipeline.answer(&*secrets, request, &peer).await
+                    } else {
+                        pipeline.answer(&*s3, request, &peer).await
+                    }
+                }
             })
             .await;
     }

@@ -3,4 +3,5 @@
 pub mod chunked;
 pub mod jwt;
 pub mod s3;
+pub mod secrets_manager;
 pub mod sigv4;
