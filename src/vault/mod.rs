@@ -10,6 +10,7 @@ mod password;
 mod record;
 mod service;
 mod update;
+mod upkeep;
 mod versions;
 
 #[cfg(test)]

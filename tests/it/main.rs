@@ -10,6 +10,7 @@ mod failing;
 mod isolation;
 mod large;
 mod layers;
+mod plans;
 mod s3;
 mod serving;
 mod signing;

@@ -14,6 +14,8 @@ mod openapi;
 mod operator;
 mod organization;
 mod people;
+mod plan_view;
+mod plans;
 mod problem;
 mod public;
 mod route;
@@ -21,6 +23,7 @@ mod service;
 mod view;
 
 pub use openapi::document;
+pub use plan_view::*;
 pub use problem::ProblemView;
 pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};
 pub use service::{Api, Parts};

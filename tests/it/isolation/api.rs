@@ -123,6 +123,7 @@ impl Settled {
             ("credential", text("id", &credential)),
             ("key", text("id", &credential)),
             ("email", email),
+            ("plan", "team".to_owned()),
         ]));
         let nobody = crate::support::sign::Key {
             id: "BKNOBODYSIGNSWITHTHIS".to_owned(),
@@ -237,6 +238,9 @@ fn body(route: &Route, names: &Names) -> Value {
     match route.id {
         "AcceptInvitation" => json!({ "token": names.of("invitation token") }),
         "AppendTask" => json!({ "title": "run" }),
+        "AssignPlan" => json!({ "plan": null }),
+        "ChangePlan" => json!({ "name": "another" }),
+        "CreatePlan" => json!({ "slug": "another", "name": "another" }),
         "ChangeAccount" | "ChangeProfile" => json!({ "name": "another" }),
         "ChangeAgent" | "CreateAgent" | "CreateTeam" | "RenameTeam" => json!({ "name": "another" }),
         "ChangeMember" => json!({ "role": "viewer" }),
