@@ -24,6 +24,7 @@ use crate::http::kv::Kv;
 use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
+use crate::http::secrets_manager::SecretsManager;
 use crate::http::{Health, OperatorToken};
 use crate::metering::Metering;
 use crate::ops::provision::{FirstStart, first_start};
@@ -116,6 +117,7 @@ struct House {
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
+    secrets: Arc<SecretsManager>,
     vault: Arc<Vault>,
 }
 
@@ -171,6 +173,7 @@ impl House {
         Ok(Self {
             s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
             pipeline: Arc::new(pipeline),
+            secrets: Arc::new(SecretsManager::new(Arc::clone(&vault), &config.api)),
             vault,
             opened,
             blobs,
@@ -179,12 +182,21 @@ impl House {
         })
     }
 
+    /// One address for all of Amazon's APIs, told apart as their clients do.
     async fn serve_api(&self, listener: Listener, net: &config::Net, stop: Stop) {
-        let (pipeline, s3) = (Arc::clone(&self.pipeline), Arc::clone(&self.s3));
+        let pipeline = Arc::clone(&self.pipeline);
+        let (s3, secrets) = (Arc::clone(&self.s3), Arc::clone(&self.secrets));
         listener
             .serve(net, stop, move |request, peer| {
-                let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-                async move { pipeline.answer(&*s3, request, &peer).await }
+                let pipeline = Arc::clone(&pipeline);
+                let (s3, secrets) = (Arc::clone(&s3), Arc::clone(&secrets));
+                async move {
+                    if SecretsManager::is_asked(request.headers()) {
+                        pipeline.answer(&*secrets, request, &peer).await
+                    } else {
+                        pipeline.answer(&*s3, request, &peer).await
+                    }
+                }
             })
             .await;
     }

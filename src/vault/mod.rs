@@ -5,8 +5,11 @@ mod cache;
 mod changes;
 mod error;
 mod model;
+mod page;
+mod password;
 mod record;
 mod service;
+mod update;
 mod upkeep;
 mod versions;
 
@@ -18,4 +21,6 @@ pub use model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,
     Settings, StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
 };
+pub use page::{Order, OrderBy, OrderPlace};
+pub use password::{CharacterKind, PasswordRules};
 pub use service::{SecretPage, Vault};

@@ -13,6 +13,7 @@ use super::model::{
     StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
 };
 use super::record::Held;
+use super::update::apply;
 use super::versions::{Addition, STAGES_MAX, check_stage};
 use crate::authz::{
     Action, DeleteSecret, DescribeSecret, Limit, ListSecrets, OfSecret, Permit, PutSecret,
@@ -36,8 +37,8 @@ pub struct Vault {
     catalog: Catalog,
     pub(super) keyring: Arc<Keyring>,
     pub(super) clock: Clock,
-    entropy: Entropy,
-    listings: Listings,
+    pub(super) entropy: Entropy,
+    pub(super) listings: Listings,
 }
 
 /// A page of secrets.
@@ -110,43 +111,7 @@ impl Vault {
         permit: Permit<PutSecret>,
         value: NewValue,
     ) -> Result<Written, VaultError> {
-        check_value(&value)?;
-        let name = self.version_name(&value);
-        let id = self.entropy.uuid_v7(self.clock.now_ms());
-        for _ in 0..ATTEMPTS_MAX {
-            let session = self.session(&permit).await?;
-            let mut held = active(session.find(permit.path()).await?)?;
-            let before = held.description.sequence;
-            check_shape(held.description.kind, &value.value)?;
-            if let Some(version) = held.version(&name).cloned() {
-                self.is_same(&session, &held, &version, &value.value)
-                    .await?;
-                return Ok(Written {
-                    secret: held.description,
-                    version: Some(version),
-                });
-            }
-            check_current(&held.description, value.check)?;
-            let dropped = held.add(addition(&value, &name, id), self.clock.now_ms())?;
-            let values = Values {
-                added: vec![(id, &value.value)],
-                dropped,
-            };
-            let outcome = Outcome::Kept(values);
-            match session.commit(Some(before), &held, outcome, None).await {
-                Err(VaultError::Changed) => {}
-                Err(error) => return Err(error),
-                Ok(sequence) => {
-                    held.description.sequence = sequence;
-                    let version = held.version(&name).cloned();
-                    return Ok(Written {
-                        secret: held.description,
-                        version,
-                    });
-                }
-            }
-        }
-        Err(VaultError::Changed)
+        self.update(permit, &Change::default(), value).await
     }
 
     /// Shows the value of a version. Whoever calls has recorded it before.
@@ -204,33 +169,7 @@ impl Vault {
         change: &Change,
     ) -> Result<Description, VaultError> {
         self.changing(&permit, |held| {
-            let description = &mut held.description;
-            if change
-                .sequence
-                .is_some_and(|sequence| sequence != description.sequence)
-            {
-                return Err(VaultError::Changed);
-            }
-            if let Some(kind) = change.kind {
-                description.kind = kind;
-            }
-            if let Some(text) = &change.description {
-                description.description = text.clone();
-            }
-            if let Some(settings) = &change.settings {
-                description.settings = settings.clone();
-            }
-            description
-                .tags
-                .extend(change.tag.iter().map(|(k, v)| (k.clone(), v.clone())));
-            for name in &change.untag {
-                description.tags.remove(name);
-            }
-            check_described(
-                &description.description,
-                &description.tags,
-                &description.settings,
-            )?;
+            apply(change, &mut held.description)?;
             Ok(Outcome::Kept(Values::default()))
         })
         .await
@@ -350,7 +289,15 @@ impl Vault {
         .await
     }
 
-    async fn session<A: Action>(&self, permit: &Permit<A>) -> Result<Session, VaultError> {
+    /// The time by which it works, milliseconds since the epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    pub(super) async fn session<A: Action>(
+        &self,
+        permit: &Permit<A>,
+    ) -> Result<Session, VaultError> {
         Session::open(&self.catalog, &self.keyring, permit).await
     }
 
@@ -453,7 +400,7 @@ impl Vault {
     }
 
     /// Whether a version holds this value; compared in constant time.
-    async fn is_same(
+    pub(super) async fn is_same(
         &self,
         session: &Session,
         held: &Held,
@@ -498,7 +445,7 @@ impl Vault {
         }
     }
 
-    fn version_name(&self, value: &NewValue) -> String {
+    pub(super) fn version_name(&self, value: &NewValue) -> String {
         value.token.clone().unwrap_or_else(|| {
             let drawn = Uuid::from_bytes(self.entropy.uuid_v7(self.clock.now_ms()));
             drawn.to_string()
@@ -517,7 +464,7 @@ impl Vault {
 }
 
 /// A secret that can be used.
-fn active(held: Option<Held>) -> Result<Held, VaultError> {
+pub(super) fn active(held: Option<Held>) -> Result<Held, VaultError> {
     let held = held.ok_or(VaultError::NoSuchSecret)?;
     match held.description.state {
         State::Active => Ok(held),
@@ -530,7 +477,7 @@ fn chosen<'a>(held: &'a mut Held, numbers: &'a [u64]) -> impl Iterator<Item = &'
     versions.filter(|version| numbers.contains(&version.number))
 }
 
-fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
+pub(super) fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
     let stages = match value.stages.is_empty() {
         true => vec![stages::CURRENT.to_owned()],
         false => value.stages.clone(),
@@ -543,7 +490,7 @@ fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
     }
 }
 
-fn check_current(description: &Description, check: Check) -> Result<(), VaultError> {
+pub(super) fn check_current(description: &Description, check: Check) -> Result<(), VaultError> {
     let current = description.current().map_or(0, |current| current.number);
     match check {
         Check::Version(seen) if seen != current => Err(VaultError::CheckFailed { current }),
@@ -567,7 +514,7 @@ fn check_new(new: &NewSecret) -> Result<(), VaultError> {
     check_shape(new.kind, &value.value)
 }
 
-fn check_value(value: &NewValue) -> Result<(), VaultError> {
+pub(super) fn check_value(value: &NewValue) -> Result<(), VaultError> {
     if !(1..=VALUE_BYTES_MAX).contains(&value.value.expose().len()) {
         return Err(VaultError::Invalid("a value has 1 to 65,536 bytes"));
     }
@@ -623,7 +570,7 @@ pub(super) fn check_described(
 
 /// A value has the members that its kind names. What they hold is not looked at, and no error
 /// quotes it.
-fn check_shape(kind: Kind, value: &Value) -> Result<(), VaultError> {
+pub(super) fn check_shape(kind: Kind, value: &Value) -> Result<(), VaultError> {
     let Some(members) = kind.members() else {
         return match (kind, value) {
             (Kind::ApiKey, Value::Binary(_)) => Err(VaultError::Invalid("an API key is text")),
@@ -675,4 +622,4 @@ const POLICY_BYTES_MAX: usize = 20_480;
 const SUFFIX_ALPHABET: &[u8; 62] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// A change in between is a write of somebody else; each round one of them is done.
-const ATTEMPTS_MAX: u32 = 64;
+pub(super) const ATTEMPTS_MAX: u32 = 64;

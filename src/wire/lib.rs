@@ -4,4 +4,5 @@ pub mod chunked;
 pub mod jwt;
 pub mod kv;
 pub mod s3;
+pub mod secrets_manager;
 pub mod sigv4;
