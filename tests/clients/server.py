@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import trustme
 
 REGION = "us-east-1"
+OPERATOR_TOKEN = "the operator's token, which is long enough"
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
 
@@ -42,6 +43,7 @@ class Server:
             "BULKHEAD_AUDIT_CHECKPOINT_FILE": directory / "checkpoints.jsonl",
             "BULKHEAD_API_LISTEN": "127.0.0.1:0",
             "BULKHEAD_CONTROL_LISTEN": "127.0.0.1:0",
+            "BULKHEAD_CONTROL_OPERATOR_TOKEN": OPERATOR_TOKEN,
             "BULKHEAD_LOG_FORMAT": "json",
         }
         if tls:
@@ -88,6 +90,11 @@ class Server:
     def address(self):
         """Host and port of the S3 door."""
         return self._listening["api"]
+
+    @property
+    def control_address(self):
+        """Host and port of the control listener."""
+        return self._listening["control"]
 
     @property
     def endpoint(self):
