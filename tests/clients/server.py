@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import trustme
 
 REGION = "us-east-1"
-OPERATOR_TOKEN = "the operator's token, which is long enough"
+OPERATOR_TOKEN = "the-operators-token-is-long-enough"
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
 

@@ -125,8 +125,10 @@ def test_versions_are_deleted_brought_back_and_destroyed(kv, path):
         read(kv, path, version=1)
     kv.destroy_secret_versions(path, [2])
     kv.undelete_secret_versions(path, [1, 2])
-    destroyed = kv.read_secret_version(path, version=2, raise_on_deleted_version=False)["data"]
-    assert destroyed["metadata"]["destroyed"] is True
+    with pytest.raises(exceptions.InvalidPath) as destroyed:
+        read(kv, path, version=2)
+    assert destroyed.value.json["data"]["data"] is None
+    assert destroyed.value.json["data"]["metadata"]["destroyed"] is True
     states = kv.read_secret_metadata(path)["data"]["versions"]
     assert [states[number]["destroyed"] for number in ["1", "2", "3"]] == [False, True, False]
 
