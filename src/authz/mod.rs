@@ -4,6 +4,7 @@
 mod action;
 mod allowance;
 mod caller;
+mod limits;
 mod permit;
 mod resource;
 mod rights;
@@ -23,9 +24,11 @@ pub use action::{
 };
 pub use allowance::{Allowance, Receipt};
 pub use caller::{Caller, CredentialKind, Identity, Narrowing, Operator, Scope, Standing};
+pub use limits::{Limit, Limits};
 pub use permit::{
     Permit, authorize, explain, explain_principal, keep_answer, read_activity_as_operator,
     read_usage_as_operator, record_activity, record_activity_as_operator, record_usage,
+    record_usage_as_operator,
 };
 pub use resource::{
     HOMES, Home, InBucket, InOrganization, Named, OfHome, OfObject, OfSecret, OfSubject, Resource,

@@ -6,6 +6,7 @@ use super::action::{
     Action, AppendActivity, KeepAnswer, ReadActivity, ReadUsage, RecordUsage, Row,
 };
 use super::caller::{Caller, Narrowing, Operator, Standing};
+use super::limits::Limits;
 use super::resource::{
     InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
     UnderPrefix,
@@ -30,6 +31,7 @@ use super::rights::{Asked, Refusal, Rights, Rule, decide, judge};
 ///     principal: names::PrincipalId::from_bytes([1; 16]),
 ///     resource: InOrganization,
 ///     rule: bulkhead::authz::Rule::Operator,
+///     limits: bulkhead::authz::Limits::NONE,
 ///     _action: std::marker::PhantomData,
 /// };
 /// ```
@@ -39,6 +41,7 @@ pub struct Permit<A: Action> {
     principal: PrincipalId,
     resource: A::Resource,
     rule: Rule,
+    limits: Limits,
     _action: PhantomData<fn() -> A>,
 }
 
@@ -122,6 +125,11 @@ pub fn read_usage_as_operator(_: &Operator, org: OrgId) -> Permit<ReadUsage> {
     Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
 }
 
+/// Lets the operator give credit to `org`, and charge it.
+pub fn record_usage_as_operator(_: &Operator, org: OrgId) -> Permit<RecordUsage> {
+    Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
+}
+
 /// Lets metering count what `caller` used.
 pub fn record_usage(caller: &Caller) -> Permit<RecordUsage> {
     Permit::new(caller.org(), caller.principal(), InOrganization, Rule::Own)
@@ -137,8 +145,20 @@ impl<A: Action> Permit<A> {
             principal,
             resource,
             rule,
+            limits: Limits::NONE,
             _action: PhantomData,
         }
+    }
+
+    /// The same, for an organization that may have no more than this.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// How much the organization may have once it is done.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The organization that the permit opens.

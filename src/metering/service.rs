@@ -8,10 +8,15 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 
 use super::counters::Counters;
+use super::limits::{Levels, LimitUse, Nearing, NotAdmitted, Use, levels};
+use super::month::Month;
+use super::rates::{Entry, Rates};
 use super::tally::Tally;
 use super::usage::{HourUsage, UsageError};
-use crate::authz::{Allowance, Caller, Permit, ReadUsage, Receipt, RecordUsage};
-use crate::catalog::{Catalog, CommitError, Mutation, OrgCatalog};
+use crate::authz::{
+    Allowance, Caller, Limit, Limits, Permit, ReadUsage, Receipt, RecordUsage, record_usage,
+};
+use crate::catalog::{Catalog, CommitError, Meter, Mutation, OrgCatalog, UsageDelta};
 use crate::clock::Clock;
 
 /// Counts what organizations use: requests and the bytes that they move. What is stored is counted
@@ -29,6 +34,11 @@ pub struct Metering {
     /// How many writes of an organization are not folded yet.
     unfolded: Mutex<HashMap<OrgId, u32>>,
     pub(super) counters: Counters,
+    rates: Rates,
+    levels: Levels,
+    /// Held while an organization's usage is being written, by the last byte of its identifier:
+    /// what is read meanwhile would neither have it nor lack it.
+    writing: [tokio::sync::Mutex<()>; 256],
 }
 
 /// What an organization used since it was last written, and where it is written.
@@ -47,7 +57,124 @@ impl Metering {
             counted: Notify::new(),
             unfolded: Mutex::default(),
             counters: Counters::default(),
+            rates: Rates::default(),
+            levels: Levels::default(),
+            writing: [const { tokio::sync::Mutex::const_new(()) }; 256],
         }
+    }
+
+    /// Lets a request of the caller's in and counts it, before it is done, if what the plan of its
+    /// organization allows is not used up. Says which limits come near.
+    ///
+    /// Whatever becomes of it, the request is then [recorded](Self::record) or
+    /// [released](Self::release).
+    ///
+    /// # Errors
+    ///
+    /// The limit that is reached; or if the catalog fails.
+    pub async fn admit(
+        &self,
+        caller: &Caller,
+        limits: &Limits,
+        what: Use,
+    ) -> Result<Vec<Nearing>, NotAdmitted> {
+        let org = caller.org();
+        let mut near = Vec::new();
+        if limits.iter().any(|(limit, _)| limit.is_rate()) {
+            near = self.enter(caller, limits, what).await?;
+        } else {
+            self.rates.forget(org);
+        }
+        if limits.iter().any(|(limit, _)| !limit.is_rate())
+            && self.levels.is_due(org, self.clock.monotonic())
+        {
+            let catalog = self.catalog.open(&record_usage(caller));
+            let levels = levels(&catalog, limits).await;
+            let levels = levels.inspect_err(|_| self.rates.release(org))?;
+            near.extend(self.levels.near(org, &levels));
+        }
+        Ok(near)
+    }
+
+    async fn enter(
+        &self,
+        caller: &Caller,
+        limits: &Limits,
+        what: Use,
+    ) -> Result<Vec<Nearing>, NotAdmitted> {
+        let org = caller.org();
+        loop {
+            match self.rates.enter(org, limits, what, self.clock.now_ms()) {
+                Entry::Admitted(near) => return Ok(near),
+                Entry::Refused(refusal) => return Err(refusal.into()),
+                Entry::Unknown => {
+                    let _writing = self.writing(org).lock().await;
+                    if self.rates.is_known(org) {
+                        continue;
+                    }
+                    // What this node counted before it looked is among what all have written.
+                    self.write_held(org).await;
+                    let catalog = self.catalog.open(&record_usage(caller));
+                    self.see(&catalog).await?;
+                }
+            }
+        }
+    }
+
+    /// Reads what all nodes used in the hour and month that it is now.
+    async fn see(&self, catalog: &OrgCatalog) -> Result<(), UsageError> {
+        let now_ms = self.clock.now_ms();
+        let month = Month::of(now_ms);
+        let sums = catalog.usage(month.start_ms(), month.end_ms()).await?;
+        let now = self.clock.monotonic();
+        self.rates.seen(catalog.org(), &sums, now_ms, now);
+        Ok(())
+    }
+
+    /// Takes back that a request was let in: it was not answered.
+    pub fn release(&self, caller: &Caller) {
+        self.rates.release(caller.org());
+    }
+
+    /// Notes that a request of the caller's has changed something.
+    pub fn changed(&self, caller: &Caller) {
+        self.levels.changed(caller.org());
+    }
+
+    /// How much of what `limits` limits the organization has and uses. The last second or two may
+    /// be missing.
+    ///
+    /// # Errors
+    ///
+    /// If the catalog fails.
+    pub async fn limits(
+        &self,
+        permit: Permit<ReadUsage>,
+        limits: &Limits,
+    ) -> Result<Vec<LimitUse>, UsageError> {
+        let catalog = self.catalog.open(&permit);
+        let mut all = levels(&catalog, limits).await?;
+        let now_ms = self.clock.now_ms();
+        let month = Month::of(now_ms);
+        let hour_ms = now_ms - now_ms % HOUR_MS;
+        let sums = catalog.usage(month.start_ms(), month.end_ms()).await?;
+        let used = |meter: Meter, from_ms: u64| {
+            let is_in = |sum: &&UsageDelta| sum.meter == meter && sum.hour_ms >= from_ms;
+            let amounts = sums.iter().filter(is_in).map(|sum| sum.amount);
+            u64::try_from(amounts.sum::<i64>()).unwrap_or(0)
+        };
+        for (limit, max) in limits.iter() {
+            let used = match limit {
+                Limit::RequestsPerHour => used(Meter::Requests, hour_ms),
+                Limit::RequestsPerMonth => used(Meter::Requests, month.start_ms()),
+                Limit::EgressBytesPerHour => used(Meter::EgressBytes, hour_ms),
+                Limit::EgressBytesPerMonth => used(Meter::EgressBytes, month.start_ms()),
+                _ => continue,
+            };
+            all.push(LimitUse { limit, used, max });
+        }
+        all.sort_by_key(|level| level.limit);
+        Ok(all)
     }
 
     /// Gives leave to use what the organization may, counted in the hour that it is now.
@@ -58,6 +185,8 @@ impl Metering {
     /// Counts one request and its bytes; written within a second while [`run`](Self::run) runs.
     pub fn record(&self, permit: Permit<RecordUsage>, receipt: Receipt) {
         let hour_ms = self.hour_ms();
+        self.rates
+            .sent(permit.org(), receipt.bytes_out, self.clock.now_ms());
         let mut books = self.books();
         let first = books.is_empty();
         let book = books.entry(permit.org()).or_insert_with(|| Book {
@@ -136,12 +265,29 @@ impl Metering {
     }
 
     async fn write_one(&self, org: OrgId) {
+        let _writing = self.writing(org).lock().await;
+        self.write_held(org).await;
+    }
+
+    fn writing(&self, org: OrgId) -> &tokio::sync::Mutex<()> {
+        let [.., last] = org.bytes();
+        &self.writing[usize::from(*last)]
+    }
+
+    async fn write_held(&self, org: OrgId) {
         let Some(Book { catalog, tally }) = self.books().remove(&org) else {
             return;
         };
-        match catalog.commit(Mutation::AddUsage(tally.deltas())).await {
+        let deltas = tally.deltas();
+        match catalog.commit(Mutation::AddUsage(deltas.clone())).await {
             Ok(_) => {
                 self.counters.writes.inc();
+                self.rates.wrote(org, &deltas);
+                if self.rates.is_due(org, self.clock.monotonic())
+                    && let Err(error) = self.see(&catalog).await
+                {
+                    tracing::warn!(%error, "what other nodes use is not known");
+                }
                 self.fold(&catalog).await;
             }
             Err(CommitError::Store(error)) => {

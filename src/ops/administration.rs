@@ -7,8 +7,8 @@ use crate::audit::{Actor, Audit, AuditError, Decision, Event, PlatformEvent};
 use crate::authz::{Operator, Rule, Scope, record_activity_as_operator};
 use crate::clock::Clock;
 use crate::tenancy::{
-    AccessKey, Account, DraftAccessKey, NewAccessKey, NewAccount, Organization, Ownership, Tenancy,
-    TenancyError, Transition,
+    AccessKey, Account, DraftAccessKey, Label, NewAccessKey, NewAccount, Organization, Ownership,
+    Plan, Tenancy, TenancyError, Terms, Transition,
 };
 
 /// What the operator does to organizations, on the command line and over HTTP alike. Every act
@@ -181,6 +181,62 @@ impl Administration {
             async {
                 self.tenancy
                     .revoke_access_key(act.operator, organization.org, id)
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Makes a plan. It stands in the platform's log before.
+    pub async fn create_plan(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        name: &Label,
+        terms: &Terms,
+    ) -> Result<Plan, AdministrationError> {
+        self.record_platform(act, "bulkhead:CreatePlan", slug.as_str())
+            .await?;
+        let made = self.tenancy.create_plan(act.operator, slug, name, terms);
+        Ok(made.await?)
+    }
+
+    /// Says something else in a plan. It stands in the platform's log before.
+    pub async fn change_plan(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        name: &Label,
+        terms: &Terms,
+        etag: Option<u64>,
+    ) -> Result<Plan, AdministrationError> {
+        self.record_platform(act, "bulkhead:ChangePlan", slug.as_str())
+            .await?;
+        let tenancy = &self.tenancy;
+        let changed = tenancy.change_plan(act.operator, slug, name, terms, etag);
+        Ok(changed.await?)
+    }
+
+    /// Puts an organization on a plan, or takes it off.
+    pub async fn assign_plan(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        plan: Option<&Slug>,
+    ) -> Result<Option<Plan>, AdministrationError> {
+        let organization = self.organization(act, slug).await?;
+        let resource = match plan {
+            Some(plan) => format!("plan:{plan}"),
+            None => "plan:none".to_owned(),
+        };
+        self.recorded(
+            act,
+            organization.org,
+            "bulkhead:AssignPlan",
+            resource,
+            async {
+                self.tenancy
+                    .assign_plan(act.operator, organization.org, plan)
                     .await
             },
         )

@@ -15,7 +15,8 @@ use super::model::{
 use super::record::Held;
 use super::versions::{Addition, STAGES_MAX, check_stage};
 use crate::authz::{
-    Action, DeleteSecret, DescribeSecret, ListSecrets, OfSecret, Permit, PutSecret, RevealSecret,
+    Action, DeleteSecret, DescribeSecret, Limit, ListSecrets, OfSecret, Permit, PutSecret,
+    RevealSecret,
 };
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -86,7 +87,9 @@ impl Vault {
                 version = held.version(name).cloned();
             }
             let outcome = Outcome::Kept(values);
-            match session.commit(None, &held, outcome, new.secrets_max).await {
+            let plan_max = permit.limits().of(Limit::Secrets);
+            let secrets_max = new.secrets_max.or(plan_max);
+            match session.commit(None, &held, outcome, secrets_max).await {
                 Err(VaultError::Changed) => {}
                 Err(error) => return Err(error),
                 Ok(sequence) => {

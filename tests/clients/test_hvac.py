@@ -1,40 +1,80 @@
 """HashiCorp Vault's KV version 2 on the control listener, by hvac as it is."""
 
 import base64
+import itertools
 import json
+from dataclasses import dataclass
 
 import hvac
 import pytest
 from hvac import exceptions
 
-from control import Control, Holder
-from server import OPERATOR_TOKEN, Server
+from server import Server
 
 
-# The control listener is plain HTTP in every suite; one server is enough.
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
+    """One alone: the control listener is not the one that the others ask over HTTP and TLS."""
     server = Server(tmp_path_factory.mktemp("server"), tls=False)
     server.start()
     yield server
     server.stop()
 
 
-@pytest.fixture(scope="module")
-def control(server):
-    return Control(server.control_address, OPERATOR_TOKEN)
+@dataclass(frozen=True)
+class Holder:
+    """Somebody with a token, in one organization."""
+
+    token: str
+    organization: str
+    slug: str
+    principal: str
+
+
+class People:
+    """Makes people with organizations of their own, agents, and tokens of either."""
+
+    def __init__(self, server):
+        self.ask = server.ask
+        self.sign_up = server.sign_up
+        self.names = (f"somebody-{number}@example.com" for number in itertools.count())
+
+    def owner(self):
+        made = self.sign_up(next(self.names))
+        return Holder(made["token"], made["organization"], made["slug"], made["principal"])
+
+    def agent(self, owner, actions, resources):
+        """With a grant and an API token."""
+        organization = f"/organizations/{owner.organization}"
+        agent = self.ask(owner.token, "POST", f"{organization}/agents", {"name": "agent"})["id"]
+        grant = {"subject": {"agent": agent}, "actions": actions, "resources": resources}
+        self.ask(owner.token, "POST", f"{organization}/grants", grant)
+        credentials = f"{organization}/agents/{agent}/credentials"
+        made = self.ask(owner.token, "POST", credentials, {"kind": "api-token"})
+        return Holder(made["token"], owner.organization, owner.slug, agent)
+
+    def token(self, holder):
+        """An API token of the same principal."""
+        credentials = f"/organizations/{holder.organization}/self/credentials"
+        made = self.ask(holder.token, "POST", credentials, {"kind": "api-token"})
+        return Holder(made["token"], holder.organization, holder.slug, holder.principal)
 
 
 @pytest.fixture(scope="module")
-def owner(control):
-    return control.owner("ada")
+def people(server):
+    return People(server)
+
+
+@pytest.fixture(scope="module")
+def owner(people):
+    return people.owner()
 
 
 @pytest.fixture(scope="module")
 def connect(server):
     def connect(holder, **settings):
         token = holder.token if isinstance(holder, Holder) else holder
-        return hvac.Client(url=f"http://{server.control_address}", token=token, **settings)
+        return hvac.Client(url=server.control, token=token, **settings)
 
     return connect
 
@@ -227,8 +267,8 @@ def test_a_value_has_64_kib(kv, path):
     assert read(kv, path)["metadata"]["version"] == 1
 
 
-def test_tokens_are_shown_renewed_and_revoked(connect, control, owner):
-    token = control.token(owner)
+def test_tokens_are_shown_renewed_and_revoked(connect, people, owner):
+    token = people.token(owner)
     client = connect(token)
     assert client.is_authenticated()
     shown = client.auth.token.lookup_self()["data"]
@@ -247,9 +287,9 @@ def test_tokens_are_shown_renewed_and_revoked(connect, control, owner):
         assert not connect(wrong).is_authenticated()
 
 
-def test_no_token_is_reached_by_its_accessor(connect, control, owner):
-    eve = connect(control.owner("eve"))
-    client = connect(control.token(owner))
+def test_no_token_is_reached_by_its_accessor(connect, people, owner):
+    eve = connect(people.owner())
+    client = connect(people.token(owner))
     accessor = client.auth.token.lookup_self()["data"]["accessor"]
     for caller in [eve, client]:
         for ask in ["lookup_accessor", "revoke_accessor", "renew_accessor"]:
@@ -258,10 +298,10 @@ def test_no_token_is_reached_by_its_accessor(connect, control, owner):
     assert client.is_authenticated()
 
 
-def test_an_agent_logs_in(connect, control, owner, client):
+def test_an_agent_logs_in(connect, people, owner, client):
     client.secrets.kv.v2.create_or_update_secret("agents/own", {"a": 1})
     client.secrets.kv.v2.create_or_update_secret("others/secret", {"a": 1})
-    agent = control.agent(owner, ["vault:reveal", "vault:list"], ["secret:agents/*"])
+    agent = people.agent(owner, ["vault:reveal", "vault:list"], ["secret:agents/*"])
     caller = connect(None)
     auth = caller.auth.approle.login(role_id=agent.principal, secret_id=agent.token)["auth"]
     assert caller.token == auth["client_token"] != agent.token
@@ -304,8 +344,8 @@ def test_the_server_says_that_it_works(connect, client):
     assert (mount["path"], mount["options"]) == ("secret/", {"version": "2"})
 
 
-def test_a_namespace_is_the_tokens_own_organization(connect, control, owner, client):
-    eve = control.owner("eve")
+def test_a_namespace_is_the_tokens_own_organization(connect, people, owner, client):
+    eve = people.owner()
     client.secrets.kv.v2.create_or_update_secret("namespaced", {"a": 1})
     for own in [owner.slug, owner.organization, f"{owner.slug}/"]:
         kv = connect(owner, namespace=own).secrets.kv.v2
@@ -317,9 +357,9 @@ def test_a_namespace_is_the_tokens_own_organization(connect, control, owner, cli
             assert refused.value.errors == ["permission denied"]
 
 
-def test_another_organization_sees_nothing(connect, control, kv, path):
+def test_another_organization_sees_nothing(connect, people, kv, path):
     kv.create_or_update_secret(path, {"password": "hunter2"})
-    eve = connect(control.owner("eve")).secrets.kv.v2
+    eve = connect(people.owner()).secrets.kv.v2
     for ask in [
         lambda path: read(eve, path),
         lambda path: read(eve, path, version=1),

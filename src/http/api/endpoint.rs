@@ -5,6 +5,7 @@ use super::grants::{self, Grants};
 use super::operator::{self, OperatorDoes};
 use super::organization::{self, OfOrganization};
 use super::people::{self, People};
+use super::plans::{self, Plans};
 use super::public::{self, Public};
 use super::route::Route;
 
@@ -19,10 +20,11 @@ pub(super) enum Endpoint {
     Agents(Agents),
     Grants(Grants),
     Credentials(Credentials),
+    Plans(Plans),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 8] = [
+pub(super) const TABLES: [&[Route]; 9] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -31,4 +33,5 @@ pub(super) const TABLES: [&[Route]; 8] = [
     agents::ROUTES,
     grants::ROUTES,
     credentials::ROUTES,
+    plans::ROUTES,
 ];

@@ -14,16 +14,16 @@ mod openapi;
 mod operator;
 mod organization;
 mod people;
+mod plan_view;
+mod plans;
 mod problem;
 mod public;
 mod route;
 mod service;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 pub use openapi::document;
+pub use plan_view::*;
 pub use problem::ProblemView;
 pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};
 pub use service::{Api, Parts};

@@ -157,11 +157,17 @@ impl From<TenancyError> for KvError {
 
 impl From<Refusal> for KvError {
     fn from(refusal: Refusal) -> Self {
+        let text = refusal.to_string();
         let error = match refusal {
+            // Neither is a question of rights: they are noted as any other answer is.
+            Refusal::NoCredit => return Self::new(StatusCode::FORBIDDEN, text),
+            Refusal::OverLimit { .. } => {
+                return Self::new(StatusCode::TOO_MANY_REQUESTS, text);
+            }
             Refusal::Sealed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Vault is sealed"),
             _ => Self::new(StatusCode::FORBIDDEN, PERMISSION_DENIED),
         };
-        error.with_fault(Fault::Refused(refusal.to_string()))
+        error.with_fault(Fault::Refused(text))
     }
 }
 

@@ -33,6 +33,7 @@ macro_rules! error_codes {
 
 error_codes! {
     AccessDenied 403 "Access Denied",
+    AccountProblem 403 "There is a problem with your account that prevents the operation from completing successfully.",
     AuthorizationHeaderMalformed 400 "The authorization header that you provided is not valid.",
     AuthorizationQueryParametersError 400 "The authorization query parameters that you provided are not valid.",
     BadDigest 400 "The Content-MD5 or checksum value that you specified did not match what the server received.",
@@ -90,6 +91,7 @@ error_codes! {
     OperationAborted 409 "A conflicting conditional operation is currently in progress against this resource. Try again.",
     OwnershipControlsNotFoundError 404 "The bucket ownership controls were not found.",
     PreconditionFailed 412 "At least one of the preconditions that you specified did not hold.",
+    QuotaExceeded 403 "The quota of your account does not allow this operation.",
     RequestHeaderSectionTooLarge 400 "The request header and query parameters used to make the request exceed the maximum allowed size.",
     RequestTimeTooSkewed 403 "The difference between the request time and the server's time is too large.",
     RequestTimeout 400 "Your socket connection to the server was not read from or written to within the timeout period.",

@@ -17,7 +17,7 @@ use crate::authz::{
     Action, Caller, CreateOwnCredential, InOrganization, ManageAgents, ManageCredentials,
     ManageGrants, Narrowing, OfSubject, Permit, SubjectKind, authorize, read_activity_as_operator,
 };
-use crate::catalog::{Calls, Catalog, FaultyStore, Store, doors};
+use crate::catalog::{Catalog, doors};
 use crate::config;
 use crate::http::kv::Kv;
 use crate::http::net::{Listener, Peer, Stop};
@@ -37,7 +37,6 @@ pub(super) struct House {
     pub(super) audit: Arc<Audit>,
     pub(super) place: Place,
     pub(super) address: SocketAddr,
-    store: Arc<FaultyStore>,
     catalog: Catalog,
     _serving: JoinHandle<()>,
 }
@@ -59,11 +58,7 @@ impl House {
     pub(super) async fn open() -> Self {
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
         let place = Place::new();
-        let store = Arc::new(FaultyStore::new(place.store()));
-        let world = place
-            .start_on(Arc::clone(&store) as Arc<dyn Store>)
-            .await
-            .unwrap();
+        let world = place.start().await;
         let (clock, entropy) = (world.clock.clone(), world.entropy.clone());
         let (catalog, platform, _) = doors(Arc::clone(&world.store));
         let keyring = Arc::clone(&world.keyring);
@@ -120,7 +115,6 @@ impl House {
             audit,
             place,
             address,
-            store,
             catalog,
             _serving: serving,
         }
@@ -307,11 +301,6 @@ impl House {
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
         let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
         (status, body)
-    }
-
-    /// The store's calls so far.
-    pub(super) fn calls(&self) -> Calls {
-        self.store.calls()
     }
 
     /// What is written in an organization's log.
