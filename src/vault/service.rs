@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::cache::Listings;
 use super::changes::{Outcome, Session, Values};
+use super::defaults::Defaults;
 use super::error::VaultError;
 use super::model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Revealed, Selector, Settings,
@@ -36,7 +37,7 @@ pub struct Vault {
     catalog: Catalog,
     keyring: Arc<Keyring>,
     pub(super) clock: Clock,
-    entropy: Entropy,
+    pub(super) entropy: Entropy,
     listings: Listings,
 }
 
@@ -68,7 +69,17 @@ impl Vault {
         permit: Permit<PutSecret>,
         new: NewSecret,
     ) -> Result<Written, VaultError> {
-        check_new(&new)?;
+        self.create_by(permit, new, Defaults::default()).await
+    }
+
+    /// The same by what the organization has said.
+    pub async fn create_by(
+        &self,
+        permit: Permit<PutSecret>,
+        new: NewSecret,
+        defaults: Defaults,
+    ) -> Result<Written, VaultError> {
+        check_new(&new, defaults)?;
         let name = new.value.as_ref().map(|value| self.version_name(value));
         for _ in 0..ATTEMPTS_MAX {
             let session = self.session(&permit).await?;
@@ -82,7 +93,7 @@ impl Vault {
             let mut version = None;
             if let (Some(value), Some(name)) = (&new.value, &name) {
                 let id = self.entropy.uuid_v7(self.clock.now_ms());
-                held.add(addition(value, name, id), self.clock.now_ms())?;
+                held.add(addition(value, name, id, defaults), self.clock.now_ms())?;
                 values.added.push((id, &value.value));
                 version = held.version(name).cloned();
             }
@@ -110,6 +121,16 @@ impl Vault {
         permit: Permit<PutSecret>,
         value: NewValue,
     ) -> Result<Written, VaultError> {
+        self.put_by(permit, value, Defaults::default()).await
+    }
+
+    /// The same by what the organization has said.
+    pub async fn put_by(
+        &self,
+        permit: Permit<PutSecret>,
+        value: NewValue,
+        defaults: Defaults,
+    ) -> Result<Written, VaultError> {
         check_value(&value)?;
         let name = self.version_name(&value);
         let id = self.entropy.uuid_v7(self.clock.now_ms());
@@ -126,8 +147,8 @@ impl Vault {
                     version: Some(version),
                 });
             }
-            check_current(&held.description, value.check)?;
-            let dropped = held.add(addition(&value, &name, id), self.clock.now_ms())?;
+            check_current(&held.description, value.check, defaults)?;
+            let dropped = held.add(addition(&value, &name, id, defaults), self.clock.now_ms())?;
             let values = Values {
                 added: vec![(id, &value.value)],
                 dropped,
@@ -350,7 +371,10 @@ impl Vault {
         .await
     }
 
-    async fn session<A: Action>(&self, permit: &Permit<A>) -> Result<Session, VaultError> {
+    pub(super) async fn session<A: Action>(
+        &self,
+        permit: &Permit<A>,
+    ) -> Result<Session, VaultError> {
         Session::open(&self.catalog, &self.keyring, permit).await
     }
 
@@ -530,7 +554,7 @@ fn chosen<'a>(held: &'a mut Held, numbers: &'a [u64]) -> impl Iterator<Item = &'
     versions.filter(|version| numbers.contains(&version.number))
 }
 
-fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
+fn addition(value: &NewValue, name: &str, id: [u8; 16], defaults: Defaults) -> Addition {
     let stages = match value.stages.is_empty() {
         true => vec![stages::CURRENT.to_owned()],
         false => value.stages.clone(),
@@ -539,20 +563,26 @@ fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
         name: name.to_owned(),
         value: id,
         stages,
-        versions_max: value.versions_max,
+        versions_max: defaults.versions_max.unwrap_or(value.versions_max),
+        delete_after_ms: defaults.delete_versions_after_ms,
     }
 }
 
-fn check_current(description: &Description, check: Check) -> Result<(), VaultError> {
+fn check_current(
+    description: &Description,
+    check: Check,
+    defaults: Defaults,
+) -> Result<(), VaultError> {
+    let has_to = description.settings.check_required || defaults.check_required;
     let current = description.current().map_or(0, |current| current.number);
     match check {
         Check::Version(seen) if seen != current => Err(VaultError::CheckFailed { current }),
-        Check::Any if description.settings.check_required => Err(VaultError::CheckRequired),
+        Check::Any if has_to => Err(VaultError::CheckRequired),
         Check::Any | Check::Version(_) => Ok(()),
     }
 }
 
-fn check_new(new: &NewSecret) -> Result<(), VaultError> {
+fn check_new(new: &NewSecret, defaults: Defaults) -> Result<(), VaultError> {
     check_described(&new.description, &new.tags, &new.settings)?;
     let Some(value) = &new.value else {
         return Ok(());
@@ -560,7 +590,8 @@ fn check_new(new: &NewSecret) -> Result<(), VaultError> {
     if matches!(value.check, Check::Version(seen) if seen != 0) {
         return Err(VaultError::CheckFailed { current: 0 });
     }
-    if value.check == Check::Any && new.settings.check_required {
+    let has_to = new.settings.check_required || defaults.check_required;
+    if value.check == Check::Any && has_to {
         return Err(VaultError::CheckRequired);
     }
     check_value(value)?;
@@ -675,4 +706,4 @@ const POLICY_BYTES_MAX: usize = 20_480;
 const SUFFIX_ALPHABET: &[u8; 62] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// A change in between is a write of somebody else; each round one of them is done.
-const ATTEMPTS_MAX: u32 = 64;
+pub(super) const ATTEMPTS_MAX: u32 = 64;

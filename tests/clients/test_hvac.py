@@ -199,6 +199,20 @@ def test_metadata(kv, path):
     assert kv.create_or_update_secret(path, {"new": 1}, cas=0)["data"]["version"] == 1
 
 
+def test_the_mount_is_configured(connect, people):
+    kv = connect(people.owner()).secrets.kv.v2
+    unsaid = {"cas_required": False, "delete_version_after": "0s", "max_versions": 0}
+    assert kv.read_configuration()["data"] == unsaid
+    kv.configure(max_versions=2, cas_required=True)
+    said = {"cas_required": True, "delete_version_after": "0s", "max_versions": 2}
+    assert kv.read_configuration()["data"] == said
+    with pytest.raises(exceptions.InvalidRequest):
+        kv.create_or_update_secret("any", {"a": 1})
+    for cas in range(4):
+        kv.create_or_update_secret("any", {"a": cas}, cas=cas)
+    assert sorted(kv.read_secret_metadata("any")["data"]["versions"]) == ["3", "4"]
+
+
 @pytest.mark.parametrize("strict_http", [False, True])
 def test_list(connect, owner, path, strict_http):
     kv = connect(owner, strict_http=strict_http).secrets.kv.v2

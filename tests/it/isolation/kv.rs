@@ -18,8 +18,9 @@ async fn what_is_anothers_answers_and_costs_as_what_is_nowhere_on_the_vault() {
     let stranger = Owner::new(&gateway, "stranger").await;
     for _ in 0..2 {
         let value = json!({ "data": { "password": "hunter2" } });
-        let made = victim.ask("POST", &format!("secret/data/{THEIRS}"), &value);
-        assert_eq!(made.await.status, StatusCode::OK);
+        let target = format!("secret/data/{THEIRS}");
+        let made = victim.ask("POST", &target, &value).await;
+        assert_eq!(made.status, StatusCode::OK);
     }
     let before = victim.snapshot().await;
 
@@ -32,14 +33,17 @@ async fn what_is_anothers_answers_and_costs_as_what_is_nowhere_on_the_vault() {
             let mut seen = Vec::new();
             for name in [THEIRS, NOWHERE] {
                 // What caches hold is the same before each.
-                let warm = stranger.ask("LIST", "secret/metadata/warm", &Value::Null);
-                assert_eq!(warm.await.status, StatusCode::NOT_FOUND);
+                let warm = stranger
+                    .ask("LIST", "secret/metadata/warm", &Value::Null)
+                    .await;
+                assert_eq!(warm.status, StatusCode::NOT_FOUND);
                 let calls = gateway.calls();
                 let answer = stranger.ask(method, &path(route, name), &body(route)).await;
                 let cost = difference(&gateway.calls(), &calls);
                 seen.push((shown(&answer, name), cost));
-                let clean = stranger.ask("DELETE", &format!("secret/metadata/{name}"), &json!({}));
-                assert_eq!(clean.await.status, StatusCode::NO_CONTENT);
+                let target = format!("secret/metadata/{name}");
+                let clean = stranger.ask("DELETE", &target, &Value::Null).await;
+                assert_eq!(clean.status, StatusCode::NO_CONTENT);
             }
             assert_eq!(
                 seen[0], seen[1],
@@ -158,6 +162,7 @@ fn body(route: &Route) -> Value {
         Operation::DeleteVersions | Operation::UndeleteVersions | Operation::DestroyVersions => {
             json!({ "versions": [1, 2] })
         }
+        Operation::WriteConfig => json!({ "max_versions": 5 }),
         Operation::WriteMetadata | Operation::PatchMetadata => json!({ "cas_required": false }),
         Operation::LogIn => json!({ "role_id": "nobody", "secret_id": "nothing" }),
         Operation::ReadValue
@@ -166,6 +171,7 @@ fn body(route: &Route) -> Value {
         | Operation::DeleteCurrent
         | Operation::DeleteMetadata
         | Operation::List
+        | Operation::ReadConfig
         | Operation::LookupSelf
         | Operation::RenewSelf
         | Operation::RevokeSelf

@@ -158,7 +158,7 @@ impl House {
             project: None,
             settings: BTreeMap::new(),
         };
-        let agent = tenancy.create_agent(permit.await, profile, None).await;
+        let agent = tenancy.create_agent(permit.await, profile).await;
         let agent = agent.unwrap().id;
         let terms = GrantTerms {
             subject: GrantSubject::Agent(agent),

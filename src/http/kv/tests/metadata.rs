@@ -108,6 +108,91 @@ async fn what_is_known_of_a_secret_is_shown_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn the_mount_says_how_secrets_are_kept_that_do_not_say_so_themselves() {
+    let house = House::open().await;
+    let (ada, eve) = (house.owner("ada").await, house.owner("eve").await);
+    let unsaid = json!({"cas_required": false, "delete_version_after": "0s", "max_versions": 0});
+    let said = json!({"cas_required": false, "delete_version_after": "1h0m0s", "max_versions": 2});
+    assert_eq!(house.get(&ada, "secret/config").await.data(200), unsaid);
+    let body = r#"{"max_versions":2,"delete_version_after":3600}"#;
+    house.post(&ada, "secret/config", body).await.is_done();
+    house
+        .ask(&ada, "PUT", "secret/config", "{}")
+        .await
+        .is_done();
+    assert_eq!(house.get(&ada, "secret/config").await.data(200), said);
+    assert_eq!(house.get(&eve, "secret/config").await.data(200), unsaid);
+    let refused = house
+        .post(&ada, "secret/config", r#"{"max_versions":101}"#)
+        .await;
+    assert_eq!(refused.status, 400);
+
+    let write = r#"{"data":{"a":"b"}}"#;
+    for name in ["first", "own"] {
+        let own = r#"{"max_versions":3,"delete_version_after":"30m"}"#;
+        if name == "own" {
+            house.post(&ada, "secret/metadata/own", own).await.is_done();
+        }
+        for _ in 0..4 {
+            house
+                .post(&ada, &format!("secret/data/{name}"), write)
+                .await
+                .data(200);
+        }
+    }
+    for (name, kept, end) in [
+        ("first", 2, "2026-01-01T01:00:00Z"),
+        ("own", 3, "2026-01-01T00:30:00Z"),
+    ] {
+        let shown = house
+            .get(&ada, &format!("secret/metadata/{name}"))
+            .await
+            .data(200);
+        let versions = shown["versions"].as_object().unwrap();
+        assert_eq!(versions.len(), kept, "{name}");
+        assert!(
+            versions
+                .values()
+                .all(|version| version["deletion_time"] == end),
+            "{name}"
+        );
+    }
+    let made = house.post(&eve, "secret/data/first", write).await.data(200);
+    assert_eq!(made["deletion_time"], "");
+
+    house
+        .post(&ada, "secret/config", r#"{"cas_required":true}"#)
+        .await
+        .is_done();
+    for path in ["secret/data/first", "secret/data/new"] {
+        let refused = house.post(&ada, path, write).await;
+        refused.fails(400, "check-and-set parameter required for this call");
+    }
+    let refused = house.patch(&ada, "secret/data/first", write).await;
+    refused.fails(400, "check-and-set parameter required for this call");
+    let checked = r#"{"data":{"a":"b"},"options":{"cas":4}}"#;
+    house
+        .post(&ada, "secret/data/first", checked)
+        .await
+        .data(200);
+
+    let (_, agent) = house.agent(&ada, &["vault:*"], &["secret:*"]).await;
+    house
+        .get(&agent, "secret/config")
+        .await
+        .fails(403, "permission denied");
+    house
+        .post(&agent, "secret/config", "{}")
+        .await
+        .fails(403, "permission denied");
+    let checked = r#"{"data":{"a":"b"},"options":{"cas":0}}"#;
+    house
+        .post(&agent, "secret/data/agents", checked)
+        .await
+        .data(200);
+}
+
+#[tokio::test]
 async fn a_listing_shows_names_and_folders_once() {
     let house = House::open().await;
     let ada = house.owner("ada").await;
