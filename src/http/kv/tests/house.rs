@@ -363,13 +363,13 @@ impl Answer {
 
     /// Makes sure that it says that nothing is there.
     #[track_caller]
-    pub(super) fn is_missing(self) {
+    pub(super) fn missing(self) {
         assert_eq!(self.status, 404, "{}", self.body);
         assert_eq!(self.body, serde_json::json!({ "errors": [] }));
     }
 
     #[track_caller]
-    pub(super) fn is_done(self) {
+    pub(super) fn done(self) {
         assert_eq!((self.status, self.body), (204, Json::Null));
     }
 }

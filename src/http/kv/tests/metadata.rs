@@ -7,10 +7,10 @@ use super::house::House;
 async fn what_is_known_of_a_secret_is_shown_changed_and_deleted() {
     let house = House::open().await;
     let ada = house.owner("ada").await;
-    house.get(&ada, "secret/metadata/a").await.is_missing();
+    house.get(&ada, "secret/metadata/a").await.missing();
     let body = r#"{"max_versions":2,"delete_version_after":"3h25m19s",
         "custom_metadata":{"owner":"sales","tier":"one"}}"#;
-    house.post(&ada, "secret/metadata/a", body).await.is_done();
+    house.post(&ada, "secret/metadata/a", body).await.done();
     let empty = house.get(&ada, "secret/metadata/a").await.data(200);
     let expected = json!({
         "cas_required": false, "created_time": "2026-01-01T00:00:00Z", "current_version": 0,
@@ -19,7 +19,7 @@ async fn what_is_known_of_a_secret_is_shown_changed_and_deleted() {
         "updated_time": "2026-01-01T00:00:00Z", "versions": {}
     });
     assert_eq!(empty, expected);
-    house.get(&ada, "secret/data/a").await.is_missing();
+    house.get(&ada, "secret/data/a").await.missing();
 
     for number in 1..=3 {
         let body = r#"{"data":{"a":"b"}}"#;
@@ -54,7 +54,7 @@ async fn what_is_known_of_a_secret_is_shown_changed_and_deleted() {
     house
         .ask(&ada, "PUT", "secret/metadata/a", body)
         .await
-        .is_done();
+        .done();
     let shown = house.get(&ada, "secret/metadata/a").await.data(200);
     assert_eq!(
         (&shown["cas_required"], &shown["max_versions"]),
@@ -62,7 +62,7 @@ async fn what_is_known_of_a_secret_is_shown_changed_and_deleted() {
     );
     let body = r#"{"max_versions":null,"delete_version_after":"0s","custom_metadata":
         {"tier":null,"more":"x"}}"#;
-    house.patch(&ada, "secret/metadata/a", body).await.is_done();
+    house.patch(&ada, "secret/metadata/a", body).await.done();
     let shown = house.get(&ada, "secret/metadata/a").await.data(200);
     assert_eq!(shown["max_versions"], 0);
     assert_eq!(shown["delete_version_after"], "0s");
@@ -71,10 +71,7 @@ async fn what_is_known_of_a_secret_is_shown_changed_and_deleted() {
         json!({"owner": "sales", "more": "x"})
     );
     assert_eq!(shown["cas_required"], true);
-    house
-        .patch(&ada, "secret/metadata/b", body)
-        .await
-        .is_missing();
+    house.patch(&ada, "secret/metadata/b", body).await.missing();
 
     for bad in [
         r#"{"max_versions":101}"#,
@@ -95,16 +92,13 @@ async fn what_is_known_of_a_secret_is_shown_changed_and_deleted() {
     house
         .ask(&ada, "DELETE", "secret/metadata/a", "")
         .await
-        .is_done();
-    house.get(&ada, "secret/metadata/a").await.is_missing();
-    house
-        .get(&ada, "secret/data/a?version=2")
-        .await
-        .is_missing();
+        .done();
+    house.get(&ada, "secret/metadata/a").await.missing();
+    house.get(&ada, "secret/data/a?version=2").await.missing();
     house
         .ask(&ada, "DELETE", "secret/metadata/a", "")
         .await
-        .is_done();
+        .done();
 }
 
 #[tokio::test]
@@ -115,11 +109,8 @@ async fn the_mount_says_how_secrets_are_kept_that_do_not_say_so_themselves() {
     let said = json!({"cas_required": false, "delete_version_after": "1h0m0s", "max_versions": 2});
     assert_eq!(house.get(&ada, "secret/config").await.data(200), unsaid);
     let body = r#"{"max_versions":2,"delete_version_after":3600}"#;
-    house.post(&ada, "secret/config", body).await.is_done();
-    house
-        .ask(&ada, "PUT", "secret/config", "{}")
-        .await
-        .is_done();
+    house.post(&ada, "secret/config", body).await.done();
+    house.ask(&ada, "PUT", "secret/config", "{}").await.done();
     assert_eq!(house.get(&ada, "secret/config").await.data(200), said);
     assert_eq!(house.get(&eve, "secret/config").await.data(200), unsaid);
     let refused = house
@@ -131,7 +122,7 @@ async fn the_mount_says_how_secrets_are_kept_that_do_not_say_so_themselves() {
     for name in ["first", "own"] {
         let own = r#"{"max_versions":3,"delete_version_after":"30m"}"#;
         if name == "own" {
-            house.post(&ada, "secret/metadata/own", own).await.is_done();
+            house.post(&ada, "secret/metadata/own", own).await.done();
         }
         for _ in 0..4 {
             house
@@ -163,7 +154,7 @@ async fn the_mount_says_how_secrets_are_kept_that_do_not_say_so_themselves() {
     house
         .post(&ada, "secret/config", r#"{"cas_required":true}"#)
         .await
-        .is_done();
+        .done();
     for path in ["secret/data/first", "secret/data/new"] {
         let refused = house.post(&ada, path, write).await;
         refused.fails(400, "check-and-set parameter required for this call");
@@ -196,7 +187,7 @@ async fn the_mount_says_how_secrets_are_kept_that_do_not_say_so_themselves() {
 async fn a_listing_shows_names_and_folders_once() {
     let house = House::open().await;
     let ada = house.owner("ada").await;
-    house.list(&ada, "secret/metadata").await.is_missing();
+    house.list(&ada, "secret/metadata").await.missing();
     for path in ["a", "a/x", "a/y/z", "a-b", "b%20c/%C3%A4", "team/db"] {
         let path = format!("secret/data/{path}");
         house.post(&ada, &path, r#"{"data":{}}"#).await.data(200);
@@ -217,19 +208,19 @@ async fn a_listing_shows_names_and_folders_once() {
         "secret/metadata/team/db",
         "secret/metadata/nowhere",
     ] {
-        house.list(&ada, path).await.is_missing();
+        house.list(&ada, path).await.missing();
     }
     // Deleted versions leave the name; deleted secrets do not.
     house
         .ask(&ada, "DELETE", "secret/data/team/db", "")
         .await
-        .is_done();
+        .done();
     assert_eq!(keys("secret/metadata/team").await, json!(["db"]));
     house
         .ask(&ada, "DELETE", "secret/metadata/team/db", "")
         .await
-        .is_done();
-    house.list(&ada, "secret/metadata/team").await.is_missing();
+        .done();
+    house.list(&ada, "secret/metadata/team").await.missing();
 }
 
 /// GHSA-xp3c-q7vf-5vrx of OpenBao: a listing walked around a denial.

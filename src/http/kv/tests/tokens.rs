@@ -162,7 +162,7 @@ async fn a_token_is_shown_and_revokes_itself() {
     house
         .post(&token, "auth/token/revoke-self", "")
         .await
-        .is_done();
+        .done();
     house
         .get(&token, "auth/token/lookup-self")
         .await

@@ -12,7 +12,7 @@ use crate::vault::{Check, Deletion, Kind, NewSecret, NewValue, Recovery, Setting
 async fn values_are_written_read_and_told_apart_by_their_numbers() {
     let house = House::open().await;
     let ada = house.owner("ada").await;
-    house.get(&ada, "secret/data/team/db").await.is_missing();
+    house.get(&ada, "secret/data/team/db").await.missing();
     let made = house
         .post(
             &ada,
@@ -66,7 +66,7 @@ async fn values_are_written_read_and_told_apart_by_their_numbers() {
     house
         .get(&ada, "secret/data/team/db?version=3")
         .await
-        .is_missing();
+        .missing();
     let wrong = house.get(&ada, "secret/data/team/db?version=x").await;
     wrong.fails(400, "the version is a number");
 }
@@ -95,7 +95,7 @@ async fn a_write_may_check_what_it_replaces_and_may_have_to() {
     assert_eq!(write("", 200).await, 3);
 
     let body = r#"{"cas_required":true}"#;
-    house.post(&ada, "secret/metadata/a", body).await.is_done();
+    house.post(&ada, "secret/metadata/a", body).await.done();
     for body in [r#"{"data":{}}"#, r#"{"data":{},"options":{}}"#] {
         let refused = house.post(&ada, "secret/data/a", body).await;
         refused.fails(400, "check-and-set parameter required for this call");
@@ -113,10 +113,7 @@ async fn a_deleted_version_answers_what_is_left_of_it_and_comes_back() {
         let body = format!(r#"{{"data":{{"a":"{value}"}}}}"#);
         house.post(&ada, "secret/data/a", &body).await.data(200);
     }
-    house
-        .ask(&ada, "DELETE", "secret/data/a", "")
-        .await
-        .is_done();
+    house.ask(&ada, "DELETE", "secret/data/a", "").await.done();
     let gone = house.get(&ada, "secret/data/a").await.data(404);
     assert_eq!(gone["data"], json!(null));
     assert_eq!(gone["metadata"]["deletion_time"], "2026-01-01T00:00:00Z");
@@ -131,25 +128,16 @@ async fn a_deleted_version_answers_what_is_left_of_it_and_comes_back() {
     assert_eq!(patched.data(404)["data"], json!(null));
 
     let numbers = r#"{"versions":[1,"2",9]}"#;
-    house
-        .post(&ada, "secret/undelete/a", numbers)
-        .await
-        .is_done();
+    house.post(&ada, "secret/undelete/a", numbers).await.done();
     let back = house.get(&ada, "secret/data/a").await.data(200);
     assert_eq!(back["data"]["a"], "two");
-    house.post(&ada, "secret/delete/a", numbers).await.is_done();
+    house.post(&ada, "secret/delete/a", numbers).await.done();
     house.get(&ada, "secret/data/a?version=1").await.data(404);
-    house
-        .post(&ada, "secret/undelete/a", numbers)
-        .await
-        .is_done();
+    house.post(&ada, "secret/undelete/a", numbers).await.done();
 
     let one = r#"{"versions":[1]}"#;
-    house
-        .ask(&ada, "PUT", "secret/destroy/a", one)
-        .await
-        .is_done();
-    house.post(&ada, "secret/undelete/a", one).await.is_done();
+    house.ask(&ada, "PUT", "secret/destroy/a", one).await.done();
+    house.post(&ada, "secret/undelete/a", one).await.done();
     let gone = house.get(&ada, "secret/data/a?version=1").await.data(404);
     assert_eq!(
         (&gone["data"], &gone["metadata"]["destroyed"]),
@@ -160,12 +148,12 @@ async fn a_deleted_version_answers_what_is_left_of_it_and_comes_back() {
         none.fails(400, "No version number provided");
         // Of a secret that is not there, nothing becomes.
         let nowhere = path.replace("/a", "/nowhere");
-        house.post(&ada, &nowhere, numbers).await.is_done();
+        house.post(&ada, &nowhere, numbers).await.done();
     }
     house
         .ask(&ada, "DELETE", "secret/data/nowhere", "")
         .await
-        .is_done();
+        .done();
 }
 
 #[tokio::test]
@@ -174,7 +162,7 @@ async fn a_patch_merges_and_wants_to_be_one() {
     let ada = house.owner("ada").await;
     let body = r#"{"data":{"kept":1.0,"changed":"a","gone":"b","deep":{"x":1,"y":2}}}"#;
     let patch = r#"{"data":{"changed":"c","gone":null,"deep":{"y":null,"z":3}}}"#;
-    house.patch(&ada, "secret/data/a", patch).await.is_missing();
+    house.patch(&ada, "secret/data/a", patch).await.missing();
     house.post(&ada, "secret/data/a", body).await.data(200);
     let made = house.patch(&ada, "secret/data/a", patch).await.data(200);
     assert_eq!(made["version"], 2);
@@ -305,26 +293,20 @@ async fn what_is_scheduled_for_deletion_is_not_there() {
         "secret/subkeys/a",
         "secret/metadata?list=true",
     ] {
-        house.get(&ada, path).await.is_missing();
+        house.get(&ada, path).await.missing();
     }
     house
         .patch(&ada, "secret/data/a", r#"{"data":{}}"#)
         .await
-        .is_missing();
-    house
-        .patch(&ada, "secret/metadata/a", "{}")
-        .await
-        .is_missing();
-    house
-        .ask(&ada, "DELETE", "secret/data/a", "")
-        .await
-        .is_done();
+        .missing();
+    house.patch(&ada, "secret/metadata/a", "{}").await.missing();
+    house.ask(&ada, "DELETE", "secret/data/a", "").await.done();
     let refused = house.post(&ada, "secret/data/a", r#"{"data":{}}"#).await;
     refused.fails(400, "the secret is scheduled for deletion");
     house
         .ask(&ada, "DELETE", "secret/metadata/a", "")
         .await
-        .is_done();
+        .done();
     let again = house.post(&ada, "secret/data/a", r#"{"data":{}}"#).await;
     assert_eq!(again.data(200)["version"], 1);
 }
