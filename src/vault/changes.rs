@@ -160,8 +160,13 @@ impl Session {
         Ok((writes, sequence))
     }
 
+    /// The blind name of what is called so, among what `of` says.
+    pub(super) fn named(&self, of: &str, name: &[u8]) -> [u8; 32] {
+        self.names.lookup(of, name)
+    }
+
     fn lookup(&self, path: &SecretPath) -> [u8; 32] {
-        self.names.lookup(PATHS, path.as_str().as_bytes())
+        self.named(PATHS, path.as_str().as_bytes())
     }
 }
 
