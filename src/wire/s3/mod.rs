@@ -11,3 +11,4 @@ pub mod xml;
 pub use error::ErrorCode;
 pub use refusal::Refusal;
 pub use target::{Query, Resource, Target};
+pub(crate) use target::decode;
