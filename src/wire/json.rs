@@ -214,7 +214,10 @@ mod tests {
             ("[1,2,3,4,5]".to_owned(), None),
             ("[1,2,3,4,5,6]".to_owned(), Some(JsonError::TooMany(6))),
             (format!("\"{}\"", "x".repeat(98)), None),
-            (format!("\"{}\"", "x".repeat(99)), Some(JsonError::TooLong(100))),
+            (
+                format!("\"{}\"", "x".repeat(99)),
+                Some(JsonError::TooLong(100)),
+            ),
         ] {
             assert_eq!(refused(&text), error, "{text}");
         }
@@ -231,8 +234,20 @@ mod tests {
     #[test]
     fn what_is_no_json() {
         for text in [
-            "", "nul", "{", "{}x", "{}{}", "[1,]", "{\"a\"}", "'a'", "\"\\ud800\"", "\"\n\"", "01",
-            "NaN", "\u{feff}{}", "// c\n{}",
+            "",
+            "nul",
+            "{",
+            "{}x",
+            "{}{}",
+            "[1,]",
+            "{\"a\"}",
+            "'a'",
+            "\"\\ud800\"",
+            "\"\n\"",
+            "01",
+            "NaN",
+            "\u{feff}{}",
+            "// c\n{}",
         ] {
             assert_eq!(refused(text), Some(JsonError::Malformed), "{text:?}");
         }

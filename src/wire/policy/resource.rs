@@ -46,7 +46,9 @@ fn of_arn(arn: &str, effect: Effect) -> Option<Vec<String>> {
     match service {
         "s3" => {
             // Access points and the like have a region and an account; buckets do not.
-            let is_bucket = [region, account].iter().all(|part| matches!(*part, "" | "*"));
+            let is_bucket = [region, account]
+                .iter()
+                .all(|part| matches!(*part, "" | "*"));
             (is_bucket && !resource.is_empty()).then(|| vec![format!("drive:{resource}")])
         }
         "secretsmanager" => {
@@ -59,7 +61,8 @@ fn of_arn(arn: &str, effect: Effect) -> Option<Vec<String>> {
 }
 
 fn is_place(part: &str) -> bool {
-    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*?".contains(&byte);
+    let is_known =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*?".contains(&byte);
     !part.is_empty() && part.bytes().all(is_known)
 }
 

@@ -69,7 +69,11 @@ fn resources_become_our_own_names() {
         ("Allow", "agent:*".into(), &["agent:*"]),
         ("Allow", format!("{secret}db-??????"), &["secret:db"]),
         ("Allow", format!("{secret}db-AbC123"), &["secret:db"]),
-        ("Allow", format!("{secret}db-*"), &["secret:db", "secret:db-*"]),
+        (
+            "Allow",
+            format!("{secret}db-*"),
+            &["secret:db", "secret:db-*"],
+        ),
         ("Allow", format!("{secret}db"), &["secret:db"]),
         // What denies denies by either reading.
         (

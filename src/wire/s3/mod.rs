@@ -10,5 +10,5 @@ pub mod xml;
 
 pub use error::ErrorCode;
 pub use refusal::Refusal;
-pub use target::{Query, Resource, Target};
 pub(crate) use target::decode;
+pub use target::{Query, Resource, Target};
