@@ -1,6 +1,7 @@
 //! Integration tests.
 
 mod activity;
+mod api;
 mod corpora;
 mod crash;
 mod damage;

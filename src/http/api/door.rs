@@ -78,7 +78,7 @@ impl Door for Api {
 impl Api {
     /// Does what was asked, now.
     pub(super) async fn dispatch(&self, call: &Call, ask: &Ask) -> Result<Answer, Problem> {
-        match ask.route.endpoint {
+        let outcome = match ask.route.endpoint {
             Endpoint::Account(what) => account::answer(self, call, ask, what).await,
             Endpoint::Organization(what) => organization::answer(self, call, ask, what).await,
             Endpoint::People(what) => people::answer(self, call, ask, what).await,
@@ -86,6 +86,10 @@ impl Api {
             Endpoint::Grants(what) => grants::answer(self, call, ask, what).await,
             Endpoint::Credentials(what) => credentials::answer(self, call, ask, what).await,
             Endpoint::Public(_) | Endpoint::Operator(_) => Err(Problem::no_such_path()),
+        };
+        match ask.if_match()? {
+            Some(_) => outcome.map_err(Problem::of_condition),
+            None => outcome,
         }
     }
 

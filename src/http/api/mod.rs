@@ -20,9 +20,6 @@ mod route;
 mod service;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 pub use openapi::document;
 pub use problem::ProblemView;
 pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};

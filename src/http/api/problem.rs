@@ -22,7 +22,7 @@ pub struct Problem {
     detail: String,
     /// The member of the body, or the parameter, that is not as it has to be.
     field: Option<String>,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     fault: Fault,
 }
 
@@ -59,7 +59,7 @@ impl Problem {
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -137,12 +137,17 @@ impl Problem {
         TenancyError::NoSuch(what).into()
     }
 
-    pub(super) fn precondition_failed() -> Self {
+    /// The same of a request that sent `If-Match`: what was changed meanwhile is not what it names.
+    pub(super) fn of_condition(self) -> Self {
+        if self.code != CHANGED_MEANWHILE {
+            return self;
+        }
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition-failed",
             "it is not what `If-Match` names",
         )
+        .at("If-Match")
     }
 
     /// An answer that could not be written: ours.
@@ -186,8 +191,9 @@ impl Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = &self.header {
-            headers.insert(name, value.clone());
+        if let Some(header) = &self.header {
+            let (name, value) = (**header).clone();
+            headers.insert(name, value);
         }
         Answer {
             head,
@@ -218,7 +224,7 @@ impl From<TenancyError> for Problem {
             E::NoSuchInvitation => (StatusCode::NOT_FOUND, "no-such-invitation"),
             E::SlugTaken => (StatusCode::CONFLICT, "slug-taken"),
             E::Exists(_) => (StatusCode::CONFLICT, "exists"),
-            E::Changed => (StatusCode::CONFLICT, "changed-meanwhile"),
+            E::Changed => (StatusCode::CONFLICT, CHANGED_MEANWHILE),
             E::State(_) => (StatusCode::CONFLICT, "state-forbids"),
             E::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid-request"),
             E::LimitReached { .. } => (StatusCode::CONFLICT, "limit-reached"),
@@ -295,3 +301,5 @@ impl From<UsageError> for Problem {
         Self::unavailable(error)
     }
 }
+
+const CHANGED_MEANWHILE: &str = "changed-meanwhile";

@@ -6,7 +6,7 @@ use std::future::ready;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use bulkhead::audit::{Audit, AuditReader, Entry};
+use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry};
 use bulkhead::authn::Authn;
 use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
 use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
@@ -16,18 +16,18 @@ use bulkhead::config;
 use bulkhead::drive::{Drive, DriveSettings};
 use bulkhead::entropy::Entropy;
 use bulkhead::http::OperatorToken;
-use bulkhead::http::admin::Admin;
+use bulkhead::http::api::{Api, Parts};
 use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
 use bulkhead::keyring::Keyring;
 use bulkhead::metering::Metering;
-use bulkhead::ops::{Administration, provision};
+use bulkhead::ops::{Administration, Replays, provision};
 use bulkhead::telemetry::Metrics;
-use bulkhead::tenancy::{Ownership, Tenancy};
+use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
 use bytes::Bytes;
 use http::Response;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use names::{NodeId, OrgId, Slug};
 use tempfile::TempDir;
 
@@ -56,8 +56,6 @@ pub struct Gateway {
 pub struct Tenant {
     /// Its identifier.
     pub org: OrgId,
-    /// Its short name.
-    pub slug: Slug,
     /// The key.
     pub key: Key,
 }
@@ -112,35 +110,41 @@ impl Gateway {
         );
         let settings = config::Api::default();
         let authn = Authn::new(
-            platform,
+            platform.clone(),
             Arc::clone(&keyring),
             settings.region.clone(),
             clock.clone(),
             entropy.clone(),
         );
         let metrics = Metrics::new();
-        let pipeline = Pipeline::new(
+        let metering = Arc::new(Metering::new(catalog.clone(), clock.clone()));
+        let pipeline = Arc::new(Pipeline::new(
             node,
             authn,
             Arc::clone(&tenancy),
             Arc::clone(&audit),
-            Arc::new(Metering::new(catalog.clone(), clock.clone())),
+            Arc::clone(&metering),
             metrics.clone(),
             clock.clone(),
             entropy.clone(),
-        );
+        ));
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
         let secret = config::Secret::new(token.to_owned());
-        let admin = Admin::new(
+        let control = Api::new(
             OperatorToken::new(Some(&secret)),
-            Arc::new(administration),
-            clock,
-            entropy,
+            SignUps::Open,
+            Parts {
+                tenancy: Arc::clone(&tenancy),
+                administration: Arc::new(administration),
+                metering,
+                activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
+                replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
+            },
         );
         Self {
-            api: serve_api(pipeline, S3::new(Arc::new(drive), &settings)).await,
-            control: serve_control(admin).await,
+            api: serve_api(Arc::clone(&pipeline), S3::new(Arc::new(drive), &settings)).await,
+            control: serve_control(pipeline, control).await,
             metrics,
             store,
             blobs,
@@ -158,7 +162,7 @@ impl Gateway {
         let slug = Slug::parse(slug).expect("a slug");
         let made = self
             .tenancy
-            .create_organization(&self.operator, slug.clone(), Ownership::Provisioned)
+            .create_organization(&self.operator, slug, Ownership::Provisioned)
             .await
             .expect("an organization");
         let draft = self
@@ -168,7 +172,6 @@ impl Gateway {
         let key = key.expect("an access key");
         Tenant {
             org: made.org,
-            slug,
             key: Key {
                 id: key.id.to_string(),
                 secret: key.secret.to_string(),
@@ -205,9 +208,9 @@ impl Gateway {
     }
 }
 
-async fn serve_api(pipeline: Pipeline, s3: S3) -> SocketAddr {
+async fn serve_api(pipeline: Arc<Pipeline>, s3: S3) -> SocketAddr {
     let (listener, address) = listen("api").await;
-    let (pipeline, s3) = (Arc::new(pipeline), Arc::new(s3));
+    let s3 = Arc::new(s3);
     tokio::spawn(async move {
         let answer = move |request, peer: Arc<Peer>| {
             let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
@@ -219,15 +222,18 @@ async fn serve_api(pipeline: Pipeline, s3: S3) -> SocketAddr {
     address
 }
 
-async fn serve_control(admin: Admin) -> SocketAddr {
+async fn serve_control(pipeline: Arc<Pipeline>, api: Api) -> SocketAddr {
     let (listener, address) = listen("control").await;
-    let admin = Arc::new(admin);
+    let api = Arc::new(api);
     tokio::spawn(async move {
         let answer = move |request, peer: Arc<Peer>| {
-            let admin = Arc::clone(&admin);
+            let (pipeline, api) = (Arc::clone(&pipeline), Arc::clone(&api));
             async move {
-                let response = admin.answer(request, Some(peer.address.ip())).await;
-                response.unwrap_or_else(|| Response::new(Full::<Bytes>::default()))
+                let answer = api.answer(&pipeline, request, &peer).await;
+                answer.map_or_else(
+                    |_| Response::new(Either::Left(Full::<Bytes>::default())),
+                    |answer| answer.map(Either::Right),
+                )
             }
         };
         let net = config::Net::default();
