@@ -8,3 +8,4 @@ pub mod jwt;
 pub mod policy;
 pub mod s3;
 pub mod sigv4;
+pub mod sts;

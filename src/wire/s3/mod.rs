@@ -10,5 +10,4 @@ pub mod xml;
 
 pub use error::ErrorCode;
 pub use refusal::Refusal;
-pub(crate) use target::decode;
 pub use target::{Query, Resource, Target};

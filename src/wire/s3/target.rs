@@ -138,7 +138,7 @@ impl Query {
 }
 
 /// Decodes once. Unlike the crate underneath, refuses escapes that are none.
-pub(crate) fn decode(text: &str) -> Result<String, Refusal> {
+pub(super) fn decode(text: &str) -> Result<String, Refusal> {
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
         match rest.get(at + 1..at + 3) {

@@ -10,21 +10,26 @@ pub(crate) struct Writer {
 impl Writer {
     /// A document in the S3 namespace.
     pub(crate) fn document(root: &str, content: impl FnOnce(&mut Self)) -> String {
-        Self::written(root, NAMESPACE, content)
+        Self::written(root, NAMESPACE, CAPACITY, content)
     }
 
     /// A document in the namespace of AWS STS.
     pub(crate) fn sts_document(root: &str, content: impl FnOnce(&mut Self)) -> String {
-        Self::written(root, STS_NAMESPACE, content)
+        Self::written(root, STS_NAMESPACE, STS_CAPACITY, content)
     }
 
     /// A document without a namespace, as errors are.
     pub(crate) fn plain_document(root: &str, content: impl FnOnce(&mut Self)) -> String {
-        Self::written(root, "", content)
+        Self::written(root, "", CAPACITY, content)
     }
 
-    fn written(root: &str, namespace: &str, content: impl FnOnce(&mut Self)) -> String {
-        let mut text = String::with_capacity(1024);
+    fn written(
+        root: &str,
+        namespace: &str,
+        capacity: usize,
+        content: impl FnOnce(&mut Self),
+    ) -> String {
+        let mut text = String::with_capacity(capacity);
         text.push_str(DECLARATION);
         text.push('<');
         text.push_str(root);
@@ -126,3 +131,7 @@ fn is_escaped(byte: u8) -> bool {
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const NAMESPACE: &str = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 const STS_NAMESPACE: &str = " xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"";
+const CAPACITY: usize = 1024;
+/// Room for the longest names from the start: some of these documents hold a secret, of which no
+/// copy is to be left behind by growing.
+const STS_CAPACITY: usize = 8192;
