@@ -24,7 +24,7 @@ use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
 use crate::http::{Health, OperatorToken};
-use crate::metering::Metering;
+use crate::metering::{Credits, Metering};
 use crate::ops::provision::{FirstStart, first_start};
 use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
 use crate::telemetry::{self, Metrics};
@@ -111,6 +111,7 @@ struct House {
     opened: Opened,
     blobs: Arc<dyn Blobs>,
     metering: Arc<Metering>,
+    credits: Arc<Credits>,
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
@@ -129,7 +130,13 @@ impl House {
         let (clock, entropy) = (opened.clock.clone(), opened.entropy.clone());
         // Blocks on a disk, once, while nobody is served.
         let blobs = blobs::open(&config.blobs)?;
-        let metering = Arc::new(Metering::new(opened.catalog.clone(), clock.clone()));
+        let credits = Arc::new(Credits::new(
+            opened.catalog.clone(),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+        ));
+        let metering = Metering::new(opened.catalog.clone(), clock.clone());
+        let metering = Arc::new(metering.charging(Arc::clone(&credits)));
         metrics.register(|registry| {
             opened.audit.register(registry);
             metering.register(registry);
@@ -165,6 +172,7 @@ impl House {
             opened,
             blobs,
             metering,
+            credits,
             metrics,
         })
     }
@@ -211,6 +219,7 @@ impl House {
                 tenancy: Arc::clone(&opened.tenancy),
                 administration: Arc::clone(&opened.administration),
                 metering: Arc::clone(&self.metering),
+                credits: Arc::clone(&self.credits),
                 activity: ActivityReader::new(
                     opened.catalog.clone(),
                     opened.platform.clone(),

@@ -170,7 +170,8 @@ async fn a_profile_is_changed_by_those_who_may_and_the_plan_by_the_operator() {
     let assigned = tenancy.assign_plan(operator, ada.caller.org(), Some(&plan));
     assert!(matches!(assigned.await, Err(TenancyError::NoSuch("plan"))));
     let terms = Terms::default();
-    let made = tenancy.create_plan(operator, &plan, &label("Team"), &terms);
+    let name = label("Team");
+    let made = tenancy.create_plan(operator, &plan, &name, &terms);
     made.await.unwrap();
     let assigned = tenancy.assign_plan(operator, ada.caller.org(), Some(&plan));
     assigned.await.unwrap();
