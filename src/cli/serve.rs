@@ -20,6 +20,7 @@ use crate::blobs::{self, Blobs};
 use crate::config::{self, Config};
 use crate::drive::{Drive, DriveSettings};
 use crate::http::api::{Api, Parts};
+use crate::http::kv::Kv;
 use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
@@ -29,6 +30,7 @@ use crate::ops::provision::{FirstStart, first_start};
 use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
+use crate::vault::Vault;
 
 /// Serve until SIGTERM or SIGINT.
 #[derive(Debug, Args)]
@@ -115,6 +117,7 @@ struct House {
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
+    vault: Arc<Vault>,
 }
 
 impl House {
@@ -149,6 +152,12 @@ impl House {
             clock.clone(),
             entropy.clone(),
         );
+        let vault = Arc::new(Vault::new(
+            opened.catalog.clone(),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+            entropy.clone(),
+        ));
         let authn = Authn::new(
             opened.platform.clone(),
             Arc::clone(&opened.keyring),
@@ -169,6 +178,7 @@ impl House {
         Ok(Self {
             s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
             pipeline: Arc::new(pipeline),
+            vault,
             opened,
             blobs,
             metering,
@@ -190,16 +200,22 @@ impl House {
     async fn serve_control(&self, listener: Listener, config: &Config, stop: Stop) {
         let health = Arc::new(self.health(config, stop.clone()));
         let api = Arc::new(self.control_api(config));
+        let kv = Arc::new(self.kv());
         let pipeline = Arc::clone(&self.pipeline);
         listener
             .serve(&config.net, stop, move |request, peer| {
                 let (health, api) = (Arc::clone(&health), Arc::clone(&api));
+                let kv = Arc::clone(&kv);
                 let pipeline = Arc::clone(&pipeline);
                 async move {
                     if let Some(response) = health.answer(&request).await {
                         return response.map(Either::Left);
                     }
-                    if let Ok(response) = api.answer(&pipeline, request, &peer).await {
+                    let request = match api.answer(&pipeline, request, &peer).await {
+                        Ok(response) => return response.map(Either::Right),
+                        Err(request) => request,
+                    };
+                    if let Ok(response) = kv.answer(&pipeline, request, &peer).await {
                         return response.map(Either::Right);
                     }
                     let mut response = Response::new(Either::Left(Full::<Bytes>::default()));
@@ -208,6 +224,11 @@ impl House {
                 }
             })
             .await;
+    }
+
+    fn kv(&self) -> Kv {
+        let (tenancy, clock) = (&self.opened.tenancy, &self.opened.clock);
+        Kv::new(Arc::clone(&self.vault), Arc::clone(tenancy), clock.clone())
     }
 
     fn control_api(&self, config: &Config) -> Api {

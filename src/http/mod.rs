@@ -1,6 +1,7 @@
 //! What speaks HTTP: the listeners, the pipeline, and the doors.
 
 pub mod api;
+pub mod kv;
 pub mod net;
 pub mod pipeline;
 pub mod s3;

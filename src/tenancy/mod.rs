@@ -5,6 +5,7 @@ mod access_key;
 mod account;
 mod agent;
 mod agent_identity;
+mod agent_log_in;
 mod agent_record;
 mod attempts;
 mod credential;

@@ -7,6 +7,7 @@ mod error;
 mod model;
 mod record;
 mod service;
+mod upkeep;
 mod versions;
 
 #[cfg(test)]

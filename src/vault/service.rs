@@ -35,7 +35,7 @@ use crate::keyring::Keyring;
 pub struct Vault {
     catalog: Catalog,
     keyring: Arc<Keyring>,
-    clock: Clock,
+    pub(super) clock: Clock,
     entropy: Entropy,
     listings: Listings,
 }
@@ -355,7 +355,7 @@ impl Vault {
     }
 
     /// Changes a secret that is in use.
-    async fn changing<'a, A>(
+    pub(super) async fn changing<'a, A>(
         &self,
         permit: &Permit<A>,
         mut decide: impl FnMut(&mut Held) -> Result<Outcome<'a>, VaultError>,
@@ -582,7 +582,11 @@ fn check_value(value: &NewValue) -> Result<(), VaultError> {
     value.stages.iter().try_for_each(|stage| check_stage(stage))
 }
 
-fn check_described(text: &str, tags: &Tags, settings: &Settings) -> Result<(), VaultError> {
+pub(super) fn check_described(
+    text: &str,
+    tags: &Tags,
+    settings: &Settings,
+) -> Result<(), VaultError> {
     if text.chars().count() > DESCRIPTION_CHARS_MAX {
         return Err(VaultError::Invalid(
             "a description has at most 2,048 characters",

@@ -33,8 +33,8 @@ use crate::clock::Clock;
 /// connections of their own, so that they never keep a key waiting.
 pub struct SqliteStore {
     pub(super) writer: Writer,
-    keys: Readers,
-    pages: Arc<Readers>,
+    pub(super) keys: Readers,
+    pub(super) pages: Arc<Readers>,
     announcer: Announcer,
     clock: Clock,
     /// Where the walk over what names a closed key has come to: before it, nothing does.

@@ -27,7 +27,7 @@ pub struct Problem {
     field: Option<String>,
     /// The limit that is reached.
     limit: Option<&'static str>,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     fault: Fault,
 }
 
@@ -68,7 +68,7 @@ impl Problem {
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -201,8 +201,9 @@ impl Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = &self.header {
-            headers.insert(name, value.clone());
+        if let Some(header) = &self.header {
+            let (name, value) = (**header).clone();
+            headers.insert(name, value);
         }
         Answer {
             head,

@@ -1,0 +1,1 @@
+//! The door with all its real parts behind a real listener.
