@@ -26,7 +26,7 @@ use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
 use crate::http::secrets_manager::SecretsManager;
 use crate::http::{Health, OperatorToken};
-use crate::metering::Metering;
+use crate::metering::{Credits, Metering};
 use crate::ops::provision::{FirstStart, first_start};
 use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays};
 use crate::telemetry::{self, Metrics};
@@ -114,6 +114,7 @@ struct House {
     opened: Opened,
     blobs: Arc<dyn Blobs>,
     metering: Arc<Metering>,
+    credits: Arc<Credits>,
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
@@ -134,7 +135,13 @@ impl House {
         let (clock, entropy) = (opened.clock.clone(), opened.entropy.clone());
         // Blocks on a disk, once, while nobody is served.
         let blobs = blobs::open(&config.blobs)?;
-        let metering = Arc::new(Metering::new(opened.catalog.clone(), clock.clone()));
+        let credits = Arc::new(Credits::new(
+            opened.catalog.clone(),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+        ));
+        let metering = Metering::new(opened.catalog.clone(), clock.clone());
+        let metering = Arc::new(metering.charging(Arc::clone(&credits)));
         metrics.register(|registry| {
             opened.audit.register(registry);
             metering.register(registry);
@@ -178,6 +185,7 @@ impl House {
             opened,
             blobs,
             metering,
+            credits,
             metrics,
         })
     }
@@ -244,6 +252,7 @@ impl House {
                 tenancy: Arc::clone(&opened.tenancy),
                 administration: Arc::clone(&opened.administration),
                 metering: Arc::clone(&self.metering),
+                credits: Arc::clone(&self.credits),
                 activity: ActivityReader::new(
                     opened.catalog.clone(),
                     opened.platform.clone(),

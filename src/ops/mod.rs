@@ -22,7 +22,9 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use administration::{Act, Administration, AdministrationError, RecordedAccessKey};
+pub use administration::{
+    Act, Administration, AdministrationError, CreditActError, RecordedAccessKey,
+};
 pub use certificate::{Certificate, Pending};
 pub use checkpoint::{CheckpointError, Checkpoints};
 pub use collect::{Collected, Collector, CollectorSettings};
