@@ -1,6 +1,7 @@
 //! Secrets of organizations: paths, versions and stages, each value sealed for its place. To
 //! reveal one and to use one are two rights; nothing here hands a value out for the second.
 
+mod amend;
 mod cache;
 mod changes;
 mod defaults;

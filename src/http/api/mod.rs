@@ -21,6 +21,8 @@ mod plans;
 mod problem;
 mod public;
 mod route;
+mod secret_view;
+mod secrets;
 mod service;
 mod view;
 
@@ -29,5 +31,6 @@ pub use openapi::document;
 pub use plan_view::*;
 pub use problem::ProblemView;
 pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};
+pub use secret_view::*;
 pub use service::{Api, Parts};
 pub use view::*;

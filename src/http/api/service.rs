@@ -16,6 +16,7 @@ use crate::http::pipeline::{Body, Head, Pipeline, Visit};
 use crate::metering::{Credits, Metering};
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
+use crate::vault::Vault;
 
 /// `/api/v1`: organizations as their members, agents and the platform's operator manage them.
 pub struct Api {
@@ -25,6 +26,7 @@ pub struct Api {
     pub(super) credits: Arc<Credits>,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
+    pub(super) vault: Arc<Vault>,
     pub(super) sign_ups: SignUps,
     pub(super) document: bytes::Bytes,
     token: OperatorToken,
@@ -44,6 +46,8 @@ pub struct Parts {
     pub activity: ActivityReader,
     /// What was answered before.
     pub replays: Replays,
+    /// Secrets.
+    pub vault: Arc<Vault>,
 }
 
 impl Api {
@@ -56,6 +60,7 @@ impl Api {
             credits,
             activity,
             replays,
+            vault,
         } = parts;
         Self {
             tenancy,
@@ -64,6 +69,7 @@ impl Api {
             credits,
             activity,
             replays,
+            vault,
             sign_ups,
             // A document of ours is always written.
             document: serde_json::to_vec(&openapi::document())

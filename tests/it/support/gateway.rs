@@ -144,7 +144,7 @@ impl Gateway {
             clock.clone(),
             entropy.clone(),
         ));
-        let kv = Kv::new(vault, Arc::clone(&tenancy), clock.clone());
+        let kv = Kv::new(Arc::clone(&vault), Arc::clone(&tenancy), clock.clone());
         let secret = config::Secret::new(token.to_owned());
         let control = Api::new(
             OperatorToken::new(Some(&secret)),
@@ -156,6 +156,7 @@ impl Gateway {
                 credits,
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
                 replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
+                vault,
             },
         );
         Self {
