@@ -120,8 +120,17 @@ impl From<Unreadable> for SecretsError {
 impl From<Refusal> for SecretsError {
     fn from(refusal: Refusal) -> Self {
         let rule = refusal.to_string();
-        let message = format!("Access denied: {rule}.");
-        Self::refused(ErrorCode::AccessDenied, message, rule)
+        match refusal {
+            // Clients take Amazon's LimitExceededException for a call to be tried again.
+            Refusal::NoCredit | Refusal::OverLimit { .. } => {
+                Self::new(ErrorCode::InvalidRequest, format!("Refused: {rule}."))
+            }
+            _ => Self::refused(
+                ErrorCode::AccessDenied,
+                format!("Access denied: {rule}."),
+                rule,
+            ),
+        }
     }
 }
 
