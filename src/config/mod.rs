@@ -21,5 +21,6 @@ pub use load::Config;
 pub use profiles::{Profile, Profiles};
 pub use secret::Secret;
 pub use sections::{
-    Api, Audit, Blobs, Catalog, Control, Data, Drive, Log, LogFormat, Net, Root, S3Blobs,
+    Api, Audit, Blobs, Catalog, Control, Data, Drive, Log, LogFormat, Net, ORGANIZATION,
+    OidcProvider, Root, S3Blobs,
 };

@@ -1,5 +1,6 @@
 use super::account::{self, Account};
 use super::agents::{self, Agents};
+use super::billing::{self, Billing};
 use super::credentials::{self, Credentials};
 use super::grants::{self, Grants};
 use super::operator::{self, OperatorDoes};
@@ -8,6 +9,7 @@ use super::people::{self, People};
 use super::plans::{self, Plans};
 use super::public::{self, Public};
 use super::route::Route;
+use super::secrets::{self, Secrets};
 
 /// What a route leads to, by area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +23,12 @@ pub(super) enum Endpoint {
     Grants(Grants),
     Credentials(Credentials),
     Plans(Plans),
+    Billing(Billing),
+    Secrets(Secrets),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 9] = [
+pub(super) const TABLES: [&[Route]; 11] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -34,4 +38,6 @@ pub(super) const TABLES: [&[Route]; 9] = [
     grants::ROUTES,
     credentials::ROUTES,
     plans::ROUTES,
+    billing::ROUTES,
+    secrets::ROUTES,
 ];

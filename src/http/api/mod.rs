@@ -4,6 +4,8 @@
 mod account;
 mod agents;
 mod ask;
+mod billing;
+mod billing_view;
 mod convert;
 mod credentials;
 mod door;
@@ -19,12 +21,16 @@ mod plans;
 mod problem;
 mod public;
 mod route;
+mod secret_view;
+mod secrets;
 mod service;
 mod view;
 
+pub use billing_view::*;
 pub use openapi::document;
 pub use plan_view::*;
 pub use problem::ProblemView;
 pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};
+pub use secret_view::*;
 pub use service::{Api, Parts};
 pub use view::*;

@@ -9,11 +9,12 @@ use time::macros::format_description;
 
 use crate::audit::AuditError;
 use crate::authn::AuthnError;
-use crate::authz::Refusal;
+use crate::authz::{Limit, Refusal};
 use crate::http::pipeline::{Answer, Content, DoorError, Fault};
 use crate::metering::UsageError;
 use crate::ops::AdministrationError;
 use crate::tenancy::TenancyError;
+use crate::vault::VaultError;
 
 /// Why a request is not answered as it asks: what the caller is shown, and what is for logs alone.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub struct Problem {
     /// For people.
     detail: String,
     /// The member of the body, or the parameter, that is not as it has to be.
-    field: Option<String>,
+    field: Option<Box<str>>,
     /// The limit that is reached.
     limit: Option<&'static str>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
@@ -79,7 +80,7 @@ impl Problem {
 
     /// Names the member or parameter that is wrong.
     pub(super) fn at(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(field.into().into_boxed_str());
         self
     }
 
@@ -169,7 +170,7 @@ impl Problem {
         .with_fault(Fault::Operator(cause.to_string()))
     }
 
-    fn unavailable(cause: impl ToString) -> Self {
+    pub(super) fn unavailable(cause: impl ToString) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
@@ -179,7 +180,7 @@ impl Problem {
         .with_fault(Fault::Operator(cause.to_string()))
     }
 
-    fn damaged(what: String) -> Self {
+    pub(super) fn damaged(what: String) -> Self {
         Self::internal(&what).with_fault(Fault::Damaged(what))
     }
 
@@ -257,6 +258,56 @@ impl From<TenancyError> for Problem {
                     .with(RETRY_AFTER, retry);
             }
             E::SignUpsClosed => (StatusCode::FORBIDDEN, "sign-ups-closed"),
+            E::Unavailable(cause) => return Self::unavailable(cause),
+            E::Damaged(what) => return Self::damaged(what),
+        };
+        Self::new(status, code, text)
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        use VaultError as E;
+        let text = error.to_string();
+        let (status, code) = match error {
+            E::NoSuchSecret => (StatusCode::NOT_FOUND, "no-such-secret"),
+            E::NoSuchVersion => (StatusCode::NOT_FOUND, "no-such-version"),
+            E::NoSuchShare => (StatusCode::NOT_FOUND, "no-such-share"),
+            E::VersionGone(_) => (StatusCode::GONE, "version-deleted"),
+            E::Exists => (StatusCode::CONFLICT, "secret-exists"),
+            E::Deleted => (StatusCode::CONFLICT, "secret-deleted"),
+            E::NotDeleted => (StatusCode::CONFLICT, "secret-not-deleted"),
+            E::CheckFailed { .. } => {
+                let code = "another-version-is-current";
+                return Self::new(StatusCode::PRECONDITION_FAILED, code, text).at("current");
+            }
+            E::CheckRequired => {
+                let code = "check-required";
+                return Self::new(StatusCode::PRECONDITION_REQUIRED, code, text).at("current");
+            }
+            E::TokenReused => {
+                return Self::new(StatusCode::CONFLICT, "token-reused", text).at("token");
+            }
+            E::StageElsewhere => {
+                return Self::new(StatusCode::CONFLICT, "stage-elsewhere", text).at("from");
+            }
+            E::StageNeeded => {
+                return Self::new(StatusCode::CONFLICT, "stage-needed", text).at("to");
+            }
+            E::LimitReached { .. } => {
+                let mut problem = Self::new(StatusCode::CONFLICT, LIMIT_REACHED, text);
+                problem.limit = Some(Limit::Secrets.as_str());
+                return problem;
+            }
+            E::Invalid(text) => {
+                let problem = Self::new(StatusCode::BAD_REQUEST, "invalid-request", text);
+                let field = FIELDS.iter().find(|(begins, _)| text.starts_with(begins));
+                return match field {
+                    Some((_, field)) => problem.at(*field),
+                    None => problem,
+                };
+            }
+            E::Changed => (StatusCode::CONFLICT, CHANGED_MEANWHILE),
             E::Unavailable(cause) => return Self::unavailable(cause),
             E::Damaged(what) => return Self::damaged(what),
         };
@@ -346,3 +397,16 @@ const IMF_FIXDATE: &[BorrowedFormatItem<'_>] = format_description!(
 );
 /// The code of every limit that is reached; which one, the problem says beside.
 const LIMIT_REACHED: &str = "limit-reached";
+/// The member of a body that is invalid in a secret, by how the vault's word of it begins.
+const FIELDS: [(&str, &str); 10] = [
+    ("a description", "description"),
+    ("there are at most 50 tags", "tags"),
+    ("there are at most 64 names of custom", "settings.custom"),
+    ("a value", "value"),
+    ("the value", "value"),
+    ("an API key", "value"),
+    ("a token", "token"),
+    ("a stage", "stages"),
+    ("a version carries", "stages"),
+    ("a secret keeps", "settings.versions_max"),
+];
