@@ -21,6 +21,10 @@ mod profile;
 mod remote;
 mod root;
 mod rotate;
+mod run;
+mod secret;
+mod secret_import;
+mod secret_value;
 mod serve;
 mod team;
 mod token;
@@ -61,6 +65,8 @@ enum Command {
     Access(access::Access),
     Key(key::Key),
     Token(token::Token),
+    Secret(secret::Secret),
+    Run(run::Run),
     Activity(activity::Activity),
     Usage(usage::Usage),
     Rotate(rotate::Rotate),
@@ -85,7 +91,10 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("bulkhead: {}", one_line(&*error));
-                ExitCode::FAILURE
+                match error.downcast_ref::<run::NotStarted>() {
+                    Some(error) => ExitCode::from(error.code()),
+                    None => ExitCode::FAILURE,
+                }
             }
         }
     }
@@ -108,6 +117,8 @@ impl Command {
             Self::Access(access) => access.run().await,
             Self::Key(key) => key.run().await,
             Self::Token(token) => token.run().await,
+            Self::Secret(secret) => secret.run().await,
+            Self::Run(run) => run.run().await,
             Self::Activity(activity) => activity.run().await,
             Self::Usage(usage) => usage.run().await,
             Self::Rotate(rotate) => rotate.run().await,

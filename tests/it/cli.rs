@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 
 use bulkhead::cli::Cli;
 use clap::{Command, CommandFactory};
@@ -232,6 +233,8 @@ async fn an_organization_is_run_from_the_command_line() {
     let files = ["--invitation-file", &token, "--password-file", &password];
     ben.done(&[&join[..], &files].concat());
     assert_eq!(olivia.json(&["invite", "list"]).len(), 0);
+    let slug = text(&olivia.json(&["org", "show"])[0], "slug");
+    ben.done(&["account", "switch", &slug]);
     assert_eq!(ben.json(&["account", "whoami"])[0]["role"], "member");
     let viewer = &olivia.json(&["member", "role", "ben@example.com", "viewer"])[0];
     assert_eq!(viewer["role"], "viewer");
@@ -438,6 +441,213 @@ async fn what_cannot_be_taken_back_is_asked_about() {
     let refused = house.run(&["org", "destroy", "doomed"]);
     let said = refusal(&["org", "destroy", "doomed"], refused);
     assert!(said.contains("asks at a terminal"), "{said}");
+}
+
+#[tokio::test]
+async fn values_come_from_files_input_and_prompts_and_never_from_arguments() {
+    let house = house().await;
+    let olivia = Person::with_account(house.control(), "olivia@example.com", "Olivia");
+    let value_of = |path: &str| olivia.done(&["secret", "get", path]);
+
+    olivia.done_fed(&["secret", "put", "stripe"], "from-input\n");
+    assert_eq!(value_of("stripe"), "from-input");
+    let pem = "-----BEGIN\nkey\n-----END\n";
+    let file = olivia.file("key.pem", pem);
+    olivia.done(&["secret", "put", "tls/key", "--from-file", &file]);
+    assert_eq!(value_of("tls/key"), pem);
+    let put = ["secret", "put", "db", "--kind", "basic", "--tag", "team=a"];
+    let fields = r#"{"username": "u", "password": "p w"}"#;
+    olivia.done_fed(&put, fields);
+    let field = |name| olivia.done(&["secret", "get", "db", "--field", name]);
+    assert_eq!((&*field("username"), &*field("password")), ("u", "p w"));
+    let refused = refusal(&put, olivia.run_fed(&put, "no object"));
+    assert!(refused.contains("(400 "), "{refused}");
+
+    let mut terminal = olivia.at_terminal(&["secret", "put", "stripe"]);
+    terminal.awaits("Value: ");
+    terminal.types("typed-unseen");
+    let (status, shown) = terminal.ends();
+    assert!(status.success(), "{shown}");
+    assert!(!shown.contains("typed-unseen"), "{shown}");
+    assert_eq!(value_of("stripe"), "typed-unseen");
+
+    for arguments in [
+        vec!["secret", "put", "stripe", "in-the-open"],
+        vec![
+            "secret",
+            "put",
+            "stripe",
+            "--from-file",
+            &file,
+            "in-the-open",
+        ],
+        vec!["secret", "put", "stripe", "--", "--in-the-open"],
+    ] {
+        let said = olivia.refused(&arguments);
+        assert!(
+            said.contains("does not stand on the command line"),
+            "{said}"
+        );
+        assert!(!said.contains("in-the-open"), "{said}");
+    }
+    assert_eq!(value_of("stripe"), "typed-unseen");
+}
+
+#[tokio::test]
+async fn a_secret_lives_from_its_first_version_to_its_restoration() {
+    let house = house().await;
+    let olivia = Person::with_account(house.control(), "olivia@example.com", "Olivia");
+    for value in ["one", "two"] {
+        olivia.done_fed(&["secret", "put", "billing/stripe"], value);
+    }
+    olivia.done_fed(&["secret", "put", "billing/other"], "x");
+    let put = ["secret", "put", "billing/stripe", "--current", "1"];
+    let said = refusal(&put, olivia.run_fed(&put, "three"));
+    assert!(said.contains("(409 ") || said.contains("(412 "), "{said}");
+    let new = ["secret", "put", "billing/stripe", "--current", "0"];
+    refusal(&new, olivia.run_fed(&new, "three"));
+
+    let history = olivia.json(&["secret", "history", "billing/stripe"]);
+    let numbers: Vec<_> = history.iter().map(|one| one["number"].as_u64()).collect();
+    assert_eq!(numbers, [Some(1), Some(2)]);
+    let get = ["secret", "get", "billing/stripe"];
+    assert_eq!(
+        olivia.done(&[&get[..], &["--version", "1"]].concat()),
+        "one"
+    );
+    olivia.done(&["secret", "rollback", "billing/stripe", "1"]);
+    assert_eq!(olivia.done(&get), "one");
+    let whole = &olivia.json(&get)[0];
+    assert_eq!(
+        (&whole["version"]["number"], &whole["value"]["text"]),
+        (&3.into(), &"one".into())
+    );
+
+    let listed = olivia.json(&["secret", "list", "--prefix", "billing/"]);
+    assert_eq!(listed.len(), 2);
+    assert!(!olivia.done(&["secret", "list"]).contains("one"));
+    let shown = &olivia.json(&["secret", "show", "billing/stripe"])[0];
+    assert_eq!(shown["current_version"], 3);
+
+    olivia.refused(&["secret", "delete", "billing/stripe"]);
+    assert_eq!(olivia.done(&get), "one");
+    olivia.done(&[
+        "secret",
+        "delete",
+        "billing/stripe",
+        "--recovery-days",
+        "7",
+        "--yes",
+    ]);
+    olivia.refused(&get);
+    assert_eq!(
+        olivia.json(&["secret", "list", "--state", "deleted"]).len(),
+        1
+    );
+    olivia.done(&["secret", "restore", "billing/stripe"]);
+    assert_eq!(olivia.done(&get), "one");
+    let destroy = ["secret", "destroy-versions", "billing/stripe", "2", "--yes"];
+    olivia.done(&destroy);
+    olivia.refused(&[&get[..], &["--version", "2"]].concat());
+    olivia.done(&["secret", "delete", "billing/other", "--at-once", "--yes"]);
+    assert_eq!(olivia.json(&["secret", "list", "--state", "any"]).len(), 1);
+}
+
+#[tokio::test]
+async fn a_program_runs_with_secrets_in_its_environment_and_nothing_else_of_ours() {
+    let house = house().await;
+    let olivia = Person::with_account(house.control(), "olivia@example.com", "Olivia");
+    olivia.done_fed(&["secret", "put", "stripe"], "sk live");
+    let put = ["secret", "put", "db", "--kind", "basic"];
+    olivia.done_fed(&put, r#"{"username": "u", "password": "p=w"}"#);
+
+    let wishes = [
+        "--secret",
+        "stripe=STRIPE_KEY",
+        "--field",
+        "db",
+        "password=DB_PASSWORD",
+    ];
+    let script = r#"echo "$1:$STRIPE_KEY:$DB_PASSWORD:${BULKHEAD_TOKEN-none}"; cat; exit 7"#;
+    let program = ["--", "sh", "-c", script, "sh", "argument"];
+    let arguments = [&["run"][..], &wishes, &program].concat();
+    let token = olivia.file("token", &stored_token(&olivia));
+    let by_token = Person::new()
+        .with("BULKHEAD_URL", &format!("http://{}", house.control()))
+        .with("BULKHEAD_TOKEN", &fs::read_to_string(token).unwrap());
+    for person in [&olivia, &by_token] {
+        let output = person.run_fed(&arguments, "fed");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(7), "{said}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(printed, "argument:sk live:p=w:none\nfed");
+    }
+
+    // A signal ends the program as it would without us.
+    let output = olivia.run(&[
+        "run",
+        "--secret",
+        "stripe=KEY",
+        "--",
+        "sh",
+        "-c",
+        "kill -9 $$",
+    ]);
+    assert_eq!(output.status.signal(), Some(9));
+    // Without all secrets, or without a program, nothing is started.
+    let missing = [
+        "run", "--secret", "stripe=A", "--secret", "none=B", "--", "touch", "started",
+    ];
+    let said = olivia.refused(&missing);
+    assert!(said.contains("none: "), "{said}");
+    assert!(!olivia.profiles().with_file_name("started").exists());
+    let output = olivia.run(&["run", "--secret", "stripe=KEY", "--", "no-such-program"]);
+    assert_eq!(output.status.code(), Some(127));
+    // Each revelation is in the log.
+    let filter = ["--resource", "secret:stripe", "--decision", "allowed"];
+    let events = olivia.json(&[&["activity", "list"][..], &filter].concat());
+    let is_revelation = |event: &&Value| event["operation"] == "RevealSecret";
+    assert!(
+        events.iter().filter(is_revelation).count() >= 4,
+        "{events:#?}"
+    );
+}
+
+#[tokio::test]
+async fn files_of_secrets_are_imported() {
+    let house = house().await;
+    let olivia = Person::with_account(house.control(), "olivia@example.com", "Olivia");
+    let value_of = |path: &str| olivia.done(&["secret", "get", path]);
+    let env = "# ours\nexport STRIPE_KEY='sk $live'\nEMPTY=x\nPEM=\"a\nb\"\n";
+    let file = olivia.file(".env", env);
+    let dry = olivia.json(&["secret", "import", &file, "--prefix", "prod/", "--dry-run"]);
+    assert_eq!(dry.len(), 3);
+    assert_eq!(olivia.json(&["secret", "list"]).len(), 0);
+    let written = olivia.json(&["secret", "import", &file, "--prefix", "prod/"]);
+    assert_eq!(written.len(), 3);
+    assert_eq!(value_of("prod/STRIPE_KEY"), "sk $live");
+    assert_eq!(value_of("prod/PEM"), "a\nb");
+
+    let json = r#"{"token": "t", "database": {"user": "u", "password": "p"}}"#;
+    let file = olivia.file("secrets.json", json);
+    olivia.done(&["secret", "import", &file]);
+    assert_eq!(value_of("token"), "t");
+    let field = ["secret", "get", "database", "--field", "password"];
+    assert_eq!(olivia.done(&field), "p");
+    olivia.done_fed(
+        &["secret", "import", "-", "--format", "json"],
+        r#"{"token": "t2"}"#,
+    );
+    assert_eq!(value_of("token"), "t2");
+    assert_eq!(olivia.json(&["secret", "history", "token"]).len(), 2);
+
+    let wrong = olivia.file("wrong.env", "A=1\nB=hunter2$A\n");
+    let said = olivia.refused(&["secret", "import", &wrong]);
+    assert!(
+        said.contains("B: `$`") && !said.contains("hunter2"),
+        "{said}"
+    );
+    assert_eq!(olivia.json(&["secret", "list", "--prefix", "A"]).len(), 0);
 }
 
 #[test]

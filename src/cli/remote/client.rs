@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use reqwest::Url;
@@ -140,6 +141,14 @@ impl Client {
         self.ask(Method::DELETE, path, &[], None::<&()>).await
     }
 
+    pub(in crate::cli) async fn delete_with(
+        &self,
+        path: &ApiPath,
+        query: Query<'_>,
+    ) -> Result<Value, RemoteError> {
+        self.ask(Method::DELETE, path, query, None::<&()>).await
+    }
+
     /// Everything on all pages of a list.
     pub(in crate::cli) async fn all(
         &self,
@@ -187,8 +196,11 @@ impl Client {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         if let Some(body) = body {
-            let text = serde_json::to_vec(body).map_err(|_| RemoteError::NoName("body".into()))?;
-            request = request.header(CONTENT_TYPE, "application/json").body(text);
+            // Wiped once it has been sent: it may hold a secret.
+            let text = Zeroizing::new(serde_json::to_vec(body).map_err(RemoteError::Unwritable)?);
+            request = request
+                .header(CONTENT_TYPE, "application/json")
+                .body(Bytes::from_owner(text));
         }
         let answer = request.send().await.map_err(|e| self.not_reached(e))?;
         let status = answer.status();

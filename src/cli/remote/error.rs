@@ -38,6 +38,9 @@ pub(in crate::cli) enum RemoteError {
     /// What cannot stand in a path of the API.
     #[error("`{0}` is no name")]
     NoName(String),
+    /// What is to be sent is no JSON.
+    #[error("it cannot be written as JSON")]
+    Unwritable(#[source] serde_json::Error),
     /// The server is down, somewhere else, or not to be trusted.
     #[error("cannot reach {url}")]
     NotReached {
@@ -70,6 +73,11 @@ pub(in crate::cli) enum RemoteError {
 }
 
 impl RemoteError {
+    /// Whether what was named is not there, while its organization is.
+    pub(in crate::cli) fn is_absence(&self) -> bool {
+        self.is("not-found") || self.is("no-such-secret")
+    }
+
     /// Whether the server says so with this code.
     pub(in crate::cli) fn is(&self, expected: &str) -> bool {
         matches!(self, Self::Problem { code, .. } if code == expected)
