@@ -7,6 +7,9 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
 use clap::Args;
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
 use zeroize::Zeroizing;
 
 /// Whether what cannot be taken back is done without asking.
@@ -127,11 +130,67 @@ pub(super) fn contents(
 }
 
 fn typed(prompt: &str) -> Result<Zeroizing<String>, Box<dyn Error + Send + Sync>> {
-    let text = rpassword::prompt_password(format!("{prompt}: "));
-    text.map(Zeroizing::new)
-        .map_err(|error| format!("{prompt} is not given, and cannot be asked for: {error}").into())
+    let unasked =
+        |error| format!("{prompt} is not given, and there is no terminal to ask at: {error}");
+    let mut terminal = Unseen::begin().map_err(unasked)?;
+    let line = terminal.line(prompt)?;
+    let text = std::str::from_utf8(&line).map_err(|_| format!("{prompt}: it is no text"))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
+/// The terminal of this process, which shows nothing of what is typed until this is dropped. That
+/// begins before anything is asked, so that not even what is typed early is seen.
+struct Unseen {
+    terminal: File,
+    before: Termios,
+}
+
+impl Unseen {
+    fn begin() -> io::Result<Self> {
+        let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+        let before = tcgetattr(&terminal)?;
+        let mut unseen = before.clone();
+        // An interrupt would end the process and leave the terminal as it is now. It is taken for
+        // the end of a line instead.
+        unseen.local_modes -= LocalModes::ECHO | LocalModes::ISIG;
+        unseen.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
+        tcsetattr(&terminal, OptionalActions::Flush, &unseen)?;
+        Ok(Self { terminal, before })
+    }
+
+    fn line(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>, Box<dyn Error + Send + Sync>> {
+        write!(self.terminal, "{prompt}: ")?;
+        let mut line = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX + 1));
+        let mut byte = Zeroizing::new([0]);
+        while self.terminal.read(&mut *byte)? == 1 && byte[0] != b'\n' {
+            if byte[0] == INTERRUPT {
+                writeln!(self.terminal)?;
+                return Err("interrupted: nothing was done".into());
+            }
+            line.push(byte[0]);
+        }
+        writeln!(self.terminal)?;
+        match line.len() < LINE_BYTES_MAX {
+            true => Ok(line),
+            false => Err(format!(
+                "{prompt}: a terminal takes less than {LINE_BYTES_MAX} bytes; give it in a file"
+            )
+            .into()),
+        }
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        // A terminal that has gone away needs nothing any more.
+        let _gone = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+/// What a terminal sends for Control-C.
+const INTERRUPT: u8 = 0x03;
+/// Linux cuts longer lines off at a terminal (`N_TTY_BUF_SIZE`), and says nothing.
+const LINE_BYTES_MAX: usize = 4095;
 /// What most secrets fit in, so that no copy of one is left behind by growing.
 const CAPACITY: usize = 64 << 10;
 /// More than the API takes.

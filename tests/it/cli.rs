@@ -85,6 +85,22 @@ async fn a_password_is_asked_for_and_not_shown() {
     assert!(status.success(), "{shown}");
     assert!(!shown.contains(PASSWORD), "{shown}");
     assert_eq!(olivia.json(&["account", "whoami"])[0]["kind"], "member");
+
+    // Control-C ends it at once, and leaves a terminal that shows what is typed.
+    let mut terminal = olivia.at_terminal(&["login", "--email", "olivia@example.com"]);
+    terminal.awaits("Password: ");
+    assert!(!terminal.echoes());
+    terminal.presses("half\u{3}");
+    terminal.awaits("interrupted");
+    assert!(terminal.echoes());
+    assert_eq!(terminal.ends().0.code(), Some(1));
+    // What a terminal would cut off is not taken for the whole.
+    let mut terminal = olivia.at_terminal(&["secret", "put", "long"]);
+    terminal.awaits("Value: ");
+    terminal.types(&"x".repeat(5000));
+    let (status, shown) = terminal.ends();
+    assert_eq!(status.code(), Some(1), "{shown}");
+    assert!(shown.contains("less than 4095 bytes"), "{shown}");
 }
 
 #[tokio::test]

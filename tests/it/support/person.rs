@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::LocalModes;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -162,8 +163,18 @@ impl Terminal {
 
     /// Types a line.
     pub fn types(&mut self, line: &str) {
-        let line = format!("{line}\n");
-        self.screen.write_all(line.as_bytes()).expect("a terminal");
+        self.presses(&format!("{line}\n"));
+    }
+
+    /// Presses keys.
+    pub fn presses(&mut self, keys: &str) {
+        self.screen.write_all(keys.as_bytes()).expect("a terminal");
+    }
+
+    /// Whether it shows what is typed.
+    pub fn echoes(&self) -> bool {
+        let modes = rustix::termios::tcgetattr(&self.screen).expect("a terminal");
+        modes.local_modes.contains(LocalModes::ECHO)
     }
 
     /// Waits for the end, and tells how it came and all that was shown.
