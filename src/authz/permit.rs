@@ -3,15 +3,15 @@ use std::marker::PhantomData;
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
 use super::action::{
-    Action, AppendActivity, KeepAnswer, ReadActivity, ReadUsage, RecordUsage, Row,
+    Action, AppendActivity, KeepAnswer, OpenShare, ReadActivity, ReadUsage, RecordUsage, Row,
 };
-use super::caller::{Caller, Narrowing, Operator, Standing};
+use super::caller::{Caller, LinkHolder, Narrowing, Operator, Standing};
 use super::limits::Limits;
 use super::resource::{
-    InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
+    InBucket, InOrganization, OfHome, OfLink, OfObject, OfSecret, OfSubject, Resource, UnderPath,
     UnderPrefix,
 };
-use super::rights::{Asked, Refusal, Rights, Rule, decide, judge};
+use super::rights::{Asked, Refusal, Rights, Rule, decide, judge, stands};
 
 /// Proof that a principal may do `A` to one resource of one organization, now.
 ///
@@ -31,7 +31,7 @@ use super::rights::{Asked, Refusal, Rights, Rule, decide, judge};
 ///     principal: names::PrincipalId::from_bytes([1; 16]),
 ///     resource: InOrganization,
 ///     rule: bulkhead::authz::Rule::Operator,
-///     limits: bulkhead::authz::Limits::NONE,
+///     limits: None,
 ///     _action: std::marker::PhantomData,
 /// };
 /// ```
@@ -41,7 +41,8 @@ pub struct Permit<A: Action> {
     principal: PrincipalId,
     resource: A::Resource,
     rule: Rule,
-    limits: Limits,
+    /// Apart: a permit is kept with every log and stream, and most have none.
+    limits: Option<Box<Limits>>,
     _action: PhantomData<fn() -> A>,
 }
 
@@ -115,6 +116,26 @@ pub fn record_activity_as_operator(_: &Operator, org: OrgId) -> Permit<AppendAct
     Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
 }
 
+/// Lets the activity log record what became of a share link in the hands of `holder`.
+pub fn record_activity_of_link(holder: &LinkHolder) -> Permit<AppendActivity> {
+    let (principal, rule) = as_holder(holder);
+    Permit::new(holder.org(), principal, InOrganization, rule)
+}
+
+/// Lets whoever holds the token of a share link open that link, while the organization can be read.
+pub fn open_share(holder: &LinkHolder, standing: Standing) -> Result<Permit<OpenShare>, Refusal> {
+    stands(standing, OpenShare::ACCESS)?;
+    let link = holder.link();
+    let (principal, rule) = as_holder(holder);
+    Ok(Permit::new(holder.org(), principal, OfLink { link }, rule))
+}
+
+/// Holders of links are told apart by their links.
+fn as_holder(holder: &LinkHolder) -> (PrincipalId, Rule) {
+    let link = holder.link();
+    (PrincipalId::from_bytes(link), Rule::ShareLink(link))
+}
+
 /// Lets the operator verify and export the activity log of `org`.
 pub fn read_activity_as_operator(_: &Operator, org: OrgId) -> Permit<ReadActivity> {
     Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
@@ -145,7 +166,7 @@ impl<A: Action> Permit<A> {
             principal,
             resource,
             rule,
-            limits: Limits::NONE,
+            limits: None,
             _action: PhantomData,
         }
     }
@@ -153,12 +174,13 @@ impl<A: Action> Permit<A> {
     /// The same, for an organization that may have no more than this.
     #[must_use]
     pub fn within(self, limits: Limits) -> Self {
+        let limits = (limits != Limits::NONE).then(|| Box::new(limits));
         Self { limits, ..self }
     }
 
     /// How much the organization may have once it is done.
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        self.limits.as_deref().unwrap_or(&Limits::NONE)
     }
 
     /// The organization that the permit opens.
@@ -217,6 +239,13 @@ impl<A: Action<Resource = OfSecret>> Permit<A> {
     /// The secret that the permit is for.
     pub fn path(&self) -> &SecretPath {
         &self.resource.path
+    }
+}
+
+impl<A: Action<Resource = OfLink>> Permit<A> {
+    /// The share link that the permit is for.
+    pub fn link(&self) -> [u8; 16] {
+        self.resource.link
     }
 }
 

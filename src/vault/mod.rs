@@ -11,6 +11,7 @@ mod page;
 mod password;
 mod record;
 mod service;
+mod share;
 mod update;
 mod upkeep;
 mod versions;
@@ -27,3 +28,4 @@ pub use model::{
 pub use page::{Order, OrderBy, OrderPlace};
 pub use password::{CharacterKind, PasswordRules};
 pub use service::{SecretPage, Vault};
+pub use share::{FoundShare, Lifetime, NewShare, OpenedShare, ReadyShare, Share, ShareToken};

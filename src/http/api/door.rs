@@ -7,7 +7,9 @@ use super::endpoint::Endpoint;
 use super::problem::Problem;
 use super::route::{self, Audience, Found, Route, Segments};
 use super::service::Api;
-use super::{account, agents, billing, credentials, grants, organization, people, plans, secrets};
+use super::{
+    account, agents, billing, credentials, grants, organization, people, plans, secrets, shares,
+};
 use crate::authn::Authn;
 use crate::authz::{Access, Action, Caller, OfSubject, RevealSecret, action_named};
 use crate::http::net::RequestBody;
@@ -87,6 +89,7 @@ impl Api {
             Endpoint::Grants(what) => grants::answer(self, call, ask, what).await,
             Endpoint::Credentials(what) => credentials::answer(self, call, ask, what).await,
             Endpoint::Secrets(what) => secrets::answer(self, call, ask, what).await,
+            Endpoint::Shares(what) => shares::answer(self, call, ask, what).await,
             Endpoint::Billing(what) => billing::answer(self, call, ask, what).await,
             Endpoint::Plans(what) => plans::answer(self, call, what).await,
             Endpoint::Public(_) | Endpoint::Operator(_) => Err(Problem::no_such_path()),

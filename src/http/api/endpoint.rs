@@ -10,6 +10,7 @@ use super::plans::{self, Plans};
 use super::public::{self, Public};
 use super::route::Route;
 use super::secrets::{self, Secrets};
+use super::shares::{self, Shares};
 
 /// What a route leads to, by area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +26,11 @@ pub(super) enum Endpoint {
     Plans(Plans),
     Billing(Billing),
     Secrets(Secrets),
+    Shares(Shares),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 11] = [
+pub(super) const TABLES: [&[Route]; 12] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -40,4 +42,5 @@ pub(super) const TABLES: [&[Route]; 11] = [
     plans::ROUTES,
     billing::ROUTES,
     secrets::ROUTES,
+    shares::ROUTES,
 ];

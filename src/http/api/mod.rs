@@ -24,6 +24,7 @@ mod route;
 mod secret_view;
 mod secrets;
 mod service;
+mod shares;
 mod view;
 
 pub use billing_view::*;

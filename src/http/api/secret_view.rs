@@ -303,6 +303,16 @@ pub struct DeletedSecretView {
     pub delete_at: Option<String>,
 }
 
+/// That a secret may be used.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UsableSecret")]
+pub struct UsableSecretView {
+    /// The secret's path.
+    pub path: String,
+    /// The rule that allows it.
+    pub rule: String,
+}
+
 /// A value that is revealed.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "RevealedSecret")]
@@ -313,6 +323,67 @@ pub struct RevealedSecretView<'a> {
     pub kind: SecretKindView,
     /// The version.
     pub version: SecretVersionView,
+    /// The value.
+    pub value: SecretValueView<'a>,
+}
+
+/// What makes a share link.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewShareLink")]
+pub struct ShareRequest {
+    /// The number of the version that it shows; the current one, if none is named.
+    #[serde(default)]
+    pub version: Option<u64>,
+    /// For how many seconds it can be opened: 60 to 604,800; an hour, if nothing is said.
+    #[serde(default)]
+    pub lasts_seconds: Option<u64>,
+}
+
+/// A share link, without its token.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ShareLink")]
+pub struct ShareView {
+    /// Its identifier, a UUID.
+    pub id: String,
+    /// The number of the version that it shows.
+    pub version: u64,
+    /// The principal that made it.
+    pub made_by: String,
+    /// Whether it has been opened, which it can be once.
+    pub is_opened: bool,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+    /// From when on it opens nothing (RFC 3339).
+    pub expires_at: String,
+}
+
+/// A share link with its token: the one time that it is shown.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ShareLinkWithToken")]
+pub struct NewShareView<'a> {
+    /// What opens it.
+    pub token: &'a str,
+    /// The link.
+    #[serde(flatten)]
+    pub share: ShareView,
+}
+
+/// What opens a share link.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ShareLinkOpening")]
+pub struct ShareOpening {
+    /// Its token.
+    pub token: String,
+}
+
+/// What a share link showed, the once that it does.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OpenedShareLink")]
+pub struct OpenedShareView<'a> {
+    /// What kind of credential it is.
+    pub kind: SecretKindView,
     /// The value.
     pub value: SecretValueView<'a>,
 }

@@ -10,15 +10,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::ask::{Ask, done, made, shown, tagged, time_ms};
+use super::ask::{Ask, made, shown, tagged, time_ms};
 use super::endpoint::Endpoint;
 use super::problem::Problem;
 use super::route::{Audience, Parameter, ParameterKind, ROOT, Route};
 use super::secret_view::{
     DeletedSecretView, RevealedSecretView, RollbackRequest, SecretChangeRequest, SecretDetailView,
     SecretRequest, SecretSettingsRequest, SecretValueRequest, SecretValueView,
-    SecretVersionRequest, SecretVersionView, SecretView, StageMoveRequest, VersionsRequest,
-    WrittenSecretView,
+    SecretVersionRequest, SecretVersionView, SecretView, StageMoveRequest, UsableSecretView,
+    VersionsRequest, WrittenSecretView,
 };
 use super::service::Api;
 use super::view::{PageView, rfc_3339};
@@ -175,9 +175,10 @@ pub(super) const ROUTES: &[Route] = &[
         "MayUseSecret",
         Audience::Organization,
         Endpoint::Secrets(Secrets::MayUse),
-        "Answers 204 if the caller may use the secret and there is a value to use. Nothing is revealed.",
+        "Says whether the caller may use the secret and there is a value to use. Nothing is revealed.",
     )
-    .does(UseSecret::NAME, None),
+    .does(UseSecret::NAME, None)
+    .gives::<UsableSecretView>(),
     Route::post(
         "/organizations/{org}/secrets/{secret}/rollback",
         "RollBackSecret",
@@ -302,8 +303,13 @@ pub(super) async fn answer(
             revealed(api, &api.vault.reveal(permit, &which).await?)
         }
         Secrets::MayUse => {
-            api.vault.can_use(may::<UseSecret>(call, ask)?).await?;
-            Ok(done())
+            let permit = may::<UseSecret>(call, ask)?;
+            let view = UsableSecretView {
+                path: permit.path().to_string(),
+                rule: permit.rule().to_string(),
+            };
+            api.vault.can_use(permit).await?;
+            shown(&view)
         }
         Secrets::Delete => {
             let deletion = deletion(ask)?;
