@@ -187,38 +187,38 @@ async fn whoami(remote: &Remote) -> Outcome {
     Ok(print::item(remote.json, CALLER, &caller)?)
 }
 
-/// Begins a session in the other organization, keeps it in the profile, and ends the one before.
+/// Begins a session in the other organization, keeps it in the profile, and ends the one before. It
+/// is the profile's own session that switches, whatever token a variable holds.
 async fn switch(remote: &Remote, organization: &str) -> Outcome {
     let (name, mut profiles) = remote.profile()?;
-    let client = remote.client()?;
-    let path = ApiPath::of(&["sessions", "switch"])?;
-    let body = json!({"organization": organization});
-    let session = client.send(Method::POST, &path, &body).await?;
     let Some(mut profile) = profiles.take(&name) else {
         return Err(RemoteError::NoProfile(name).into());
     };
-    let token = session["token"].as_str().unwrap_or_default();
-    let slug = session["slug"].as_str();
-    profile.organization = slug.or(session["organization"].as_str()).map(str::to_owned);
-    let before = profile.token.replace(Secret::new(token.to_owned()));
-    let reach = Reach {
+    let Some(before) = profile.token.take() else {
+        return Err(RemoteError::NoToken(profile.url).into());
+    };
+    let client = Client::new(Reach {
         url: profile.url.clone(),
         ca_file: profile.ca_file.clone(),
         allow_http: profile.allow_http,
         organization: None,
-        token: before,
-    };
+        token: Some(before),
+    })?;
+    let path = ApiPath::of(&["sessions", "switch"])?;
+    let body = json!({"organization": organization});
+    let mut session = client.send(Method::POST, &path, &body).await?;
+    let token = session["token"].as_str().unwrap_or_default();
+    profile.token = Some(Secret::new(token.to_owned()));
+    let slug = session["slug"].as_str();
+    profile.organization = slug.or(session["organization"].as_str()).map(str::to_owned);
     profiles.set(&name, profile);
     profiles.save()?;
-    let ended = Client::new(reach)?
-        .delete(&ApiPath::of(&["sessions", "current"])?)
-        .await;
+    let ended = client.delete(&ApiPath::of(&["sessions", "current"])?).await;
     ended.map_err(|error| format!("switched, but the session before goes on: {error}"))?;
-    let mut shown = session;
-    if let Some(members) = shown.as_object_mut() {
+    if let Some(members) = session.as_object_mut() {
         members.remove("token");
     }
-    Ok(print::item(remote.json, SESSION, &shown)?)
+    Ok(print::item(remote.json, SESSION, &session)?)
 }
 
 const SEAT: [(&str, &str); 5] = [

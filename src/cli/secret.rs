@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::ask::Leave;
-use super::remote::{ApiPath, Client, InOrganization, RemoteError};
+use super::ask::{Leave, hidden};
+use super::remote::{ApiPath, Client, InOrganization, Remote, RemoteError};
 use super::secret_import::Import;
 use super::secret_value::{Source, revealed, write};
 use super::{Outcome, pair, print};
@@ -76,6 +77,35 @@ enum Command {
     },
     /// Take the deletion of a secret back.
     Restore(One),
+    /// Make a link that shows a value once to whoever holds its token, which is shown this once.
+    Share {
+        #[command(flatten)]
+        one: One,
+        /// The version of this number; the current one, if none is named.
+        #[arg(long, value_name = "NUMBER")]
+        version: Option<u64>,
+        /// For how many seconds it can be opened: 60 to 604,800; an hour, if nothing is said.
+        #[arg(long, value_name = "SECONDS")]
+        lasts_seconds: Option<u64>,
+    },
+    /// List the share links of a secret that have not ended.
+    Shares(One),
+    /// Take a share link back.
+    RevokeShare {
+        #[command(flatten)]
+        one: One,
+        /// Its identifier.
+        id: String,
+    },
+    /// Open a share link, once, and write its value to standard output. Its token is asked for, and
+    /// needs no other credential.
+    OpenShare {
+        /// A file that holds the link's token; `-` for standard input.
+        #[arg(long, value_name = "FILE")]
+        share_file: Option<PathBuf>,
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Destroy the values of versions for good.
     DestroyVersions {
         #[command(flatten)]
@@ -225,6 +255,40 @@ impl Secret {
                 let path = one.below(&client, &["restore"]).await?;
                 let restored = client.post(&path).await?;
                 Ok(print::item(one.place.json(), WRITTEN, &restored)?)
+            }
+            Command::Share {
+                one,
+                version,
+                lasts_seconds,
+            } => {
+                let client = one.place.client()?;
+                let path = one.below(&client, &["shares"]).await?;
+                let body = json!({"version": version, "lasts_seconds": lasts_seconds});
+                let share = client.send(Method::POST, &path, &body).await?;
+                Ok(print::item(one.place.json(), NEW_SHARE, &share)?)
+            }
+            Command::Shares(one) => {
+                let client = one.place.client()?;
+                let path = one.below(&client, &["shares"]).await?;
+                let shares = client.all_at_once(&path, &[]).await?;
+                Ok(print::items(one.place.json(), SHARE, &shares)?)
+            }
+            Command::RevokeShare { one, id } => {
+                let client = one.place.client()?;
+                let path = one.below(&client, &["shares", &id]).await?;
+                client.delete(&path).await?;
+                Ok(())
+            }
+            Command::OpenShare { share_file, remote } => {
+                let client = remote.client_of_anybody()?;
+                let token = hidden("Link", share_file.as_deref())?;
+                let path = ApiPath::of(&["shares", "open"])?;
+                let body = json!({"token": *token});
+                let opened = client.send(Method::POST, &path, &body).await?;
+                match remote.json {
+                    true => Ok(print::json(&opened)?),
+                    false => Ok(write(&revealed(&opened, None)?)?),
+                }
             }
             Command::DestroyVersions {
                 one,
@@ -389,4 +453,17 @@ const VERSION: [(&str, &str); 5] = [
 ];
 /// How a write is told of.
 pub(super) const WRITTEN: [(&str, &str); 2] = [("PATH", "path"), ("VERSION", "version.number")];
+const SHARE: [(&str, &str); 5] = [
+    ("ID", "id"),
+    ("VERSION", "version"),
+    ("OPENED", "is_opened"),
+    ("EXPIRES", "expires_at"),
+    ("MADE BY", "made_by"),
+];
+const NEW_SHARE: [(&str, &str); 4] = [
+    ("ID", "id"),
+    ("VERSION", "version"),
+    ("EXPIRES", "expires_at"),
+    ("TOKEN", "token"),
+];
 const DELETED: [(&str, &str); 2] = [("PATH", "path"), ("DELETED AT", "delete_at")];

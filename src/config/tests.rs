@@ -172,6 +172,12 @@ fn a_variable_overrides_the_file_and_is_named_in_errors() {
             ("BULKHEAD_API_REGION", "123"),
             ("BULKHEAD_API_DOMAIN", "s3.example"),
             ("BULKHEAD_CONFIG", "elsewhere.toml"),
+            ("BULKHEAD_URL", "https://bulkhead.example.com"),
+            ("BULKHEAD_TOKEN", "bkt_abc_def"),
+            ("BULKHEAD_TOKEN_FILE", "token"),
+            ("BULKHEAD_CA_FILE", "ca.pem"),
+            ("BULKHEAD_PROFILE", "acme"),
+            ("BULKHEAD_PROFILES", "profiles.toml"),
             ("PATH", "/bin"),
         ],
     )

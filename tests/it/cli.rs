@@ -565,6 +565,25 @@ async fn a_secret_lives_from_its_first_version_to_its_restoration() {
     let destroy = ["secret", "destroy-versions", "billing/stripe", "2", "--yes"];
     olivia.done(&destroy);
     olivia.refused(&[&get[..], &["--version", "2"]].concat());
+
+    // A link shows it once, to whoever has the token and nothing else.
+    let share = &olivia.json(&["secret", "share", "billing/stripe"])[0];
+    let token = text(share, "token");
+    let url = format!("http://{}", house.control());
+    let open = ["secret", "open-share", "--url", &url, "--share-file", "-"];
+    assert_eq!(Person::new().done_fed(&open, &token), "one");
+    refusal(&open, Person::new().run_fed(&open, &token));
+    let shares = olivia.json(&["secret", "shares", "billing/stripe"]);
+    assert_eq!((shares.len(), &shares[0]["is_opened"]), (1, &true.into()));
+    let share = &olivia.json(&["secret", "share", "billing/stripe"])[0];
+    olivia.done(&[
+        "secret",
+        "revoke-share",
+        "billing/stripe",
+        &text(share, "id"),
+    ]);
+    refusal(&open, Person::new().run_fed(&open, &text(share, "token")));
+
     olivia.done(&["secret", "delete", "billing/other", "--at-once", "--yes"]);
     assert_eq!(olivia.json(&["secret", "list", "--state", "any"]).len(), 1);
 }

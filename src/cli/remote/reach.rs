@@ -60,22 +60,21 @@ impl Remote {
         self.client_of(None)
     }
 
+    /// The client of the same server, which shows no token.
+    pub(in crate::cli) fn client_of_anybody(&self) -> Result<Client, RemoteError> {
+        Client::new(Reach {
+            token: None,
+            ..self.reach(None)?
+        })
+    }
+
     fn client_of(&self, org: Option<&str>) -> Result<Client, RemoteError> {
         let named = ClientVariables::load()?.token;
         let named = match &self.token_file {
             Some(path) => Some(read_secret_file(path)?),
             None => named,
         };
-        let mut reach = match &self.url {
-            Some(url) => Reach {
-                url: url.clone(),
-                ca_file: self.ca_file.clone(),
-                allow_http: self.allow_http,
-                token: named,
-                organization: None,
-            },
-            None => self.of_profile(named)?,
-        };
+        let mut reach = self.reach(named)?;
         if reach.token.is_none() {
             return Err(RemoteError::NoToken(reach.url));
         }
@@ -93,6 +92,20 @@ impl Remote {
         match profiles.named(&name) {
             Some(_) => Ok((name, profiles)),
             None => Err(RemoteError::NoProfile(name)),
+        }
+    }
+
+    /// How the server is reached, with the token that is named or else the profile's.
+    fn reach(&self, named: Option<Secret>) -> Result<Reach, RemoteError> {
+        match &self.url {
+            Some(url) => Ok(Reach {
+                url: url.clone(),
+                ca_file: self.ca_file.clone(),
+                allow_http: self.allow_http,
+                token: named,
+                organization: None,
+            }),
+            None => self.of_profile(named),
         }
     }
 
