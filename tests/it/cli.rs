@@ -287,7 +287,10 @@ async fn an_organization_is_run_from_the_command_line() {
     assert_eq!(olivia.json(&explain)[0]["allowed"], false);
     let grant = ["grant", "create", "--to", "readers", "--action", "s3:Get*"];
     let grant = &olivia.json(&[&grant[..], &["--resource", "drive:reports/*"]].concat())[0];
-    assert_eq!(olivia.json(&["grant", "list"]), [grant.clone()]);
+    assert_eq!(
+        &olivia.json(&["grant", "list"])[..],
+        std::slice::from_ref(grant)
+    );
     let explained = &olivia.json(&explain)[0];
     assert_eq!(explained["allowed"], true);
     assert!(
@@ -708,10 +711,10 @@ fn each(command: &Command, visit: &mut impl FnMut(&str)) {
 }
 
 fn stored_token(person: &Person) -> String {
-    let stored = fs::read_to_string(person.profiles()).unwrap();
-    let stored: toml::Table = stored.parse().unwrap();
+    let stored = fs::read_to_string(person.profiles()).expect("profiles");
+    let stored: toml::Table = stored.parse().expect("TOML");
     let token = &stored["profiles"]["default"]["token"];
-    token.as_str().unwrap().to_owned()
+    token.as_str().expect("a token").to_owned()
 }
 
 fn text(value: &Value, name: &str) -> String {
@@ -721,6 +724,6 @@ fn text(value: &Value, name: &str) -> String {
 
 /// The address of a port that nobody listens at.
 fn free_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    format!("http://{}", listener.local_addr().expect("an address"))
 }
