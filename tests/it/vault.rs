@@ -17,7 +17,10 @@ use crate::support::sign::Key;
 #[tokio::test]
 async fn a_secret_in_anothers_place_is_refused_and_recorded() {
     let house = start().await;
-    let (ours, theirs) = (Own::settle(&house, "ann").await, Own::settle(&house, "bob").await);
+    let (ours, theirs) = (
+        Own::settle(&house, "ann").await,
+        Own::settle(&house, "bob").await,
+    );
     let attacker = Attacker::at(&house);
     // All that a row holds but what says where it is.
     let place = ["org_id", "kind", "id"];
@@ -93,7 +96,11 @@ async fn a_secret_in_anothers_place_is_refused_and_recorded() {
     swap([&ids[0], &ids[1]]);
     for token in &links {
         let answer = ours.open(token).await;
-        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{answer:?}");
+        assert_eq!(
+            answer.status,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "{answer:?}"
+        );
         ours.assert_recorded(&answer, "links").await;
     }
     swap([&ids[0], &ids[1]]);
@@ -153,7 +160,10 @@ async fn kills_lose_no_version_and_open_no_link_twice() {
             let text = revealed["value"]["text"].as_str().expect("a value");
             let found: u64 = text.parse().expect("a number");
             // Another write may have been done whose answer was lost.
-            assert!((*last..=*last + 1).contains(&found), "{path}: {found} of {last}");
+            assert!(
+                (*last..=*last + 1).contains(&found),
+                "{path}: {found} of {last}"
+            );
             assert_eq!(revealed["version"]["number"], found + 1, "{path}");
             *last = found;
         }
@@ -213,7 +223,11 @@ impl Own {
                     literal(id.bytes()),
                     kind as u8
                 ));
-                known.extend(rows.into_iter().filter(|id| !known.contains(id)).collect::<Vec<_>>());
+                known.extend(
+                    rows.into_iter()
+                        .filter(|id| !known.contains(id))
+                        .collect::<Vec<_>>(),
+                );
             }
         }
         assert_eq!((own.secrets.len(), own.versions.len()), (2, 3));
@@ -265,8 +279,11 @@ impl Own {
     }
 
     async fn assert_sound(&self, what: &str) {
-        for (path, value) in [("a/value", "two"), ("a/value?version=1", "one"), ("b/value", "three")]
-        {
+        for (path, value) in [
+            ("a/value", "two"),
+            ("a/value?version=1", "one"),
+            ("b/value", "three"),
+        ] {
             let revealed = json_of(&self.get(path).await);
             assert_eq!(revealed["value"]["text"], value, "{what}, {path}");
         }
@@ -276,7 +293,12 @@ impl Own {
     async fn assert_recorded(&self, answer: &Answer, what: &str) {
         let id = answer.headers["x-amz-request-id"].to_str().expect("text");
         let target = format!("/api/v1/organizations/{}/activity?limit=1000", self.org);
-        let page = json_of(&self.send(Method::GET, &target, "").await.expect("an answer"));
+        let page = json_of(
+            &self
+                .send(Method::GET, &target, "")
+                .await
+                .expect("an answer"),
+        );
         let items = page["items"].as_array().expect("a list");
         let mut of_request = items.iter().map(Value::to_string);
         assert!(
