@@ -204,5 +204,5 @@ fn path(number: usize) -> String {
     format!("bench/{number:06}")
 }
 
-const TOKEN: &str = "the operator's token, which is long enough";
+const TOKEN: &str = "operators-token-which-is-long-enough";
 const FILLING: usize = 32;

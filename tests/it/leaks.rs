@@ -53,7 +53,7 @@ async fn what_the_server_writes_holds_no_value_of_a_secret() {
     }
     // What is searched is what was written: the slug of the first organization is not sealed.
     assert!(written.iter().any(|(place, bytes)| {
-        place.ends_with("catalog.sqlite") && text(bytes).contains("default")
+        place.contains("catalog.sqlite") && text(bytes).contains("home")
     }));
     assert!(house.log().contains("\"DEBUG\""));
     for (place, bytes) in &written {

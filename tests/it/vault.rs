@@ -321,4 +321,4 @@ fn json_of(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).expect("JSON")
 }
 
-const TOKEN: &str = "the operator's token, which is long enough";
+const TOKEN: &str = "operators-token-which-is-long-enough";
