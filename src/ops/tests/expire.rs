@@ -152,8 +152,10 @@ pub(super) fn vault(process: &Process) -> Arc<Vault> {
 }
 
 pub(super) fn expirer(process: &Process) -> Expirer {
+    // A log of its own: that of the process has begun its chains.
+    let node = Entropy::system().uuid_v7(process.clock.now_ms());
     let audit = Audit::new(
-        process.node,
+        NodeId::from_bytes(node),
         process.catalog.clone(),
         process.platform.clone(),
         Arc::clone(&process.keyring),
