@@ -10,7 +10,7 @@ use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry};
 use bulkhead::authn::Authn;
 use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
 use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
-use bulkhead::catalog::{self, Catalog, FaultyStore, SqliteStore, Store, doors};
+use bulkhead::catalog::{self, Catalog, Fault, FaultyStore, SqliteStore, Store, doors};
 use bulkhead::clock::Clock;
 use bulkhead::config;
 use bulkhead::drive::{Drive, DriveSettings};
@@ -102,14 +102,14 @@ impl Gateway {
             clock.clone(),
         ));
         let blobs = Arc::new(FaultyBlobs::new(Arc::new(ObjectBlobs::memory())));
-        let drive = Drive::new(
+        let drive = Arc::new(Drive::new(
             catalog.clone(),
             Arc::clone(&blobs) as Arc<dyn Blobs>,
             Arc::clone(&keyring),
             drive_settings(&config::Drive::default()),
             clock.clone(),
             entropy.clone(),
-        );
+        ));
         let settings = config::Api::default();
         let authn = Authn::new(
             platform.clone(),
@@ -155,11 +155,16 @@ impl Gateway {
                 metering,
                 credits,
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
+                drive: Arc::clone(&drive),
                 replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
             },
         );
         Self {
-            api: serve_api(Arc::clone(&pipeline), S3::new(Arc::new(drive), &settings)).await,
+            api: serve_api(
+                Arc::clone(&pipeline),
+                S3::new(Arc::clone(&drive), &settings),
+            )
+            .await,
             control: serve_control(pipeline, control, kv).await,
             metrics,
             store,
@@ -203,6 +208,16 @@ impl Gateway {
     /// The stores' calls so far.
     pub fn calls(&self) -> Calls {
         (self.store.calls(), self.blobs.calls())
+    }
+
+    /// Lets so many more commits succeed, and fails those that follow.
+    pub fn fail_commits_after(&self, count: u64, fault: Fault) {
+        self.store.fail_commits_after(count, fault);
+    }
+
+    /// Ends all faults.
+    pub fn heal(&self) {
+        self.store.heal();
     }
 
     /// Writes what was noted into the activity logs. Nobody is answered any more after that.
