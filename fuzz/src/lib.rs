@@ -5,10 +5,12 @@
 
 mod envelope_blobs;
 mod s3;
+mod secrets;
 mod signed;
 
 pub use envelope_blobs::{envelope_footer, envelope_header};
 pub use s3::{s3_headers, s3_target, s3_xml};
+pub use secrets::secrets_manager;
 pub use signed::{aws_chunked, sigv4};
 
 /// What a target does with an input: whether it was accepted.
@@ -22,5 +24,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("s3_headers", s3_headers),
     ("s3_target", s3_target),
     ("s3_xml", s3_xml),
+    ("secrets_manager", secrets_manager),
     ("sigv4", sigv4),
 ];

@@ -518,7 +518,7 @@ def test_keys_that_are_none(secrets_of, server, made, name):
         (Key(server.key.id, "not the secret"), "InvalidSignatureException"),
     ]:
         assert error(secrets_of(key).get_secret_value, SecretId=name) == code
-    reader = secrets_of(server.create_key("default", "--read-only"))
+    reader = secrets_of(server.create_key("home", "--read-only"))
     assert value(reader, name) == "first"
     refused = error(reader.put_secret_value, SecretId=name, SecretString="x")
     assert refused == "AccessDeniedException"

@@ -2,6 +2,7 @@
 //! exists nowhere. Every route of the tables that dispatch is made from is asked.
 
 mod api;
+mod secrets;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -358,7 +359,7 @@ fn raw(answer: &Answer) -> String {
     let mut body = text(answer);
     let mut headers: HeaderMap = answer.headers.clone();
     headers.remove("date");
-    for name in ["x-amz-request-id", "x-request-id"] {
+    for name in ["x-amz-request-id", "x-amzn-requestid", "x-request-id"] {
         if let Some(id) = headers.remove(name) {
             body = body.replace(id.to_str().expect("text"), "{request}");
         }
