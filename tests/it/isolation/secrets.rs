@@ -87,8 +87,10 @@ fn demands(operation: Operation, id: &str, version: &str) -> Vec<Value> {
             with(json!({ "RecoveryWindowInDays": 7 })),
             with(json!({ "ForceDeleteWithoutRecovery": true })),
         ],
-        // By chance: what it answers is of the same length, and what it says of nobody.
-        Operation::GetRandomPassword => vec![json!({ "ExcludeCharacters": NAME })],
+        // Without what JSON escapes, every password makes an answer of the same length.
+        Operation::GetRandomPassword => {
+            vec![json!({ "ExcludeCharacters": NAME, "ExcludePunctuation": true })]
+        }
         Operation::GetSecretValue => vec![
             with(json!({})),
             with(json!({ "VersionId": version })),
