@@ -26,9 +26,9 @@ use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
 use crate::http::secrets_manager::SecretsManager;
 use crate::http::{Health, OperatorToken};
-use crate::metering::Metering;
+use crate::metering::{Credits, Metering};
 use crate::ops::provision::{FirstStart, first_start};
-use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
+use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
 use crate::vault::Vault;
@@ -114,6 +114,7 @@ struct House {
     opened: Opened,
     blobs: Arc<dyn Blobs>,
     metering: Arc<Metering>,
+    credits: Arc<Credits>,
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
@@ -134,7 +135,13 @@ impl House {
         let (clock, entropy) = (opened.clock.clone(), opened.entropy.clone());
         // Blocks on a disk, once, while nobody is served.
         let blobs = blobs::open(&config.blobs)?;
-        let metering = Arc::new(Metering::new(opened.catalog.clone(), clock.clone()));
+        let credits = Arc::new(Credits::new(
+            opened.catalog.clone(),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+        ));
+        let metering = Metering::new(opened.catalog.clone(), clock.clone());
+        let metering = Arc::new(metering.charging(Arc::clone(&credits)));
         metrics.register(|registry| {
             opened.audit.register(registry);
             metering.register(registry);
@@ -178,6 +185,7 @@ impl House {
             opened,
             blobs,
             metering,
+            credits,
             metrics,
         })
     }
@@ -244,6 +252,7 @@ impl House {
                 tenancy: Arc::clone(&opened.tenancy),
                 administration: Arc::clone(&opened.administration),
                 metering: Arc::clone(&self.metering),
+                credits: Arc::clone(&self.credits),
                 activity: ActivityReader::new(
                     opened.catalog.clone(),
                     opened.platform.clone(),
@@ -325,6 +334,25 @@ impl Background {
         );
         let stopping = stop.clone();
         jobs.spawn(async move { collector.run(stopping.requested()).await });
+
+        let expirer = Expirer::new(
+            opened.jobs.clone(),
+            Destroyer::new(
+                opened.jobs.clone(),
+                opened.platform.clone(),
+                Arc::clone(&house.blobs),
+                Arc::clone(&opened.keyring),
+                opened.node,
+                opened.clock.clone(),
+            ),
+            Arc::clone(&house.vault),
+            Arc::clone(&opened.audit),
+            Operator::authenticated(),
+            opened.node,
+            opened.clock.clone(),
+        );
+        let stopping = stop.clone();
+        jobs.spawn(async move { expirer.run(stopping.requested()).await });
 
         let mut writers = JoinSet::new();
         let (audit, stopping) = (Arc::clone(&opened.audit), stop_writers.clone());

@@ -3,6 +3,7 @@
 
 mod cache;
 mod changes;
+mod defaults;
 mod error;
 mod model;
 mod page;
@@ -16,6 +17,7 @@ mod versions;
 #[cfg(test)]
 mod tests;
 
+pub use defaults::Defaults;
 pub use error::VaultError;
 pub use model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::cache::Listings;
 use super::changes::{Outcome, Session, Values};
+use super::defaults::Defaults;
 use super::error::VaultError;
 use super::model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Revealed, Selector, Settings,
@@ -35,7 +36,7 @@ use crate::keyring::Keyring;
 /// Every change is one commit that compares the secret's sequence; who loses reads again.
 pub struct Vault {
     catalog: Catalog,
-    keyring: Arc<Keyring>,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
     pub(super) listings: Listings,
@@ -69,7 +70,17 @@ impl Vault {
         permit: Permit<PutSecret>,
         new: NewSecret,
     ) -> Result<Written, VaultError> {
-        check_new(&new)?;
+        self.create_by(permit, new, Defaults::default()).await
+    }
+
+    /// The same by what the organization has said.
+    pub async fn create_by(
+        &self,
+        permit: Permit<PutSecret>,
+        new: NewSecret,
+        defaults: Defaults,
+    ) -> Result<Written, VaultError> {
+        check_new(&new, defaults)?;
         let name = new.value.as_ref().map(|value| self.version_name(value));
         for _ in 0..ATTEMPTS_MAX {
             let session = self.session(&permit).await?;
@@ -83,7 +94,7 @@ impl Vault {
             let mut version = None;
             if let (Some(value), Some(name)) = (&new.value, &name) {
                 let id = self.entropy.uuid_v7(self.clock.now_ms());
-                held.add(addition(value, name, id), self.clock.now_ms())?;
+                held.add(addition(value, name, id, defaults), self.clock.now_ms())?;
                 values.added.push((id, &value.value));
                 version = held.version(name).cloned();
             }
@@ -111,7 +122,18 @@ impl Vault {
         permit: Permit<PutSecret>,
         value: NewValue,
     ) -> Result<Written, VaultError> {
-        self.update(permit, &Change::default(), value).await
+        self.put_by(permit, value, Defaults::default()).await
+    }
+
+    /// The same by what the organization has said.
+    pub async fn put_by(
+        &self,
+        permit: Permit<PutSecret>,
+        value: NewValue,
+        defaults: Defaults,
+    ) -> Result<Written, VaultError> {
+        self.update_by(permit, &Change::default(), value, defaults)
+            .await
     }
 
     /// Shows the value of a version. Whoever calls has recorded it before.
@@ -477,7 +499,7 @@ fn chosen<'a>(held: &'a mut Held, numbers: &'a [u64]) -> impl Iterator<Item = &'
     versions.filter(|version| numbers.contains(&version.number))
 }
 
-pub(super) fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
+pub(super) fn addition(value: &NewValue, name: &str, id: [u8; 16], defaults: Defaults) -> Addition {
     let stages = match value.stages.is_empty() {
         true => vec![stages::CURRENT.to_owned()],
         false => value.stages.clone(),
@@ -486,20 +508,26 @@ pub(super) fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
         name: name.to_owned(),
         value: id,
         stages,
-        versions_max: value.versions_max,
+        versions_max: defaults.versions_max.unwrap_or(value.versions_max),
+        delete_after_ms: defaults.delete_versions_after_ms,
     }
 }
 
-pub(super) fn check_current(description: &Description, check: Check) -> Result<(), VaultError> {
+pub(super) fn check_current(
+    description: &Description,
+    check: Check,
+    defaults: Defaults,
+) -> Result<(), VaultError> {
+    let has_to = description.settings.check_required || defaults.check_required;
     let current = description.current().map_or(0, |current| current.number);
     match check {
         Check::Version(seen) if seen != current => Err(VaultError::CheckFailed { current }),
-        Check::Any if description.settings.check_required => Err(VaultError::CheckRequired),
+        Check::Any if has_to => Err(VaultError::CheckRequired),
         Check::Any | Check::Version(_) => Ok(()),
     }
 }
 
-fn check_new(new: &NewSecret) -> Result<(), VaultError> {
+fn check_new(new: &NewSecret, defaults: Defaults) -> Result<(), VaultError> {
     check_described(&new.description, &new.tags, &new.settings)?;
     let Some(value) = &new.value else {
         return Ok(());
@@ -507,7 +535,8 @@ fn check_new(new: &NewSecret) -> Result<(), VaultError> {
     if matches!(value.check, Check::Version(seen) if seen != 0) {
         return Err(VaultError::CheckFailed { current: 0 });
     }
-    if value.check == Check::Any && new.settings.check_required {
+    let has_to = new.settings.check_required || defaults.check_required;
+    if value.check == Check::Any && has_to {
         return Err(VaultError::CheckRequired);
     }
     check_value(value)?;
@@ -554,15 +583,6 @@ pub(super) fn check_described(
         return Err(VaultError::Invalid(
             "there are at most 64 names of custom metadata, of 1 to 128 bytes, with values of 1 to \
              512",
-        ));
-    }
-    if settings
-        .policy
-        .as_ref()
-        .is_some_and(|policy| policy.len() > POLICY_BYTES_MAX)
-    {
-        return Err(VaultError::Invalid(
-            "a policy has at most 20,480 characters",
         ));
     }
     Ok(())
@@ -618,7 +638,6 @@ const DESCRIPTION_CHARS_MAX: usize = 2_048;
 const TAGS_MAX: usize = 50;
 /// As HashiCorp Vault limits custom metadata (KV secrets engine v2 API).
 const CUSTOM_MAX: usize = 64;
-const POLICY_BYTES_MAX: usize = 20_480;
 const SUFFIX_ALPHABET: &[u8; 62] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// A change in between is a write of somebody else; each round one of them is done.

@@ -1,4 +1,5 @@
 use super::changes::{Outcome, Session, Values};
+use super::defaults::Defaults;
 use super::error::VaultError;
 use super::model::{Change, Description, NewValue, VersionInfo, Written};
 use super::record::Held;
@@ -15,6 +16,18 @@ impl Vault {
         permit: Permit<PutSecret>,
         change: &Change,
         value: NewValue,
+    ) -> Result<Written, VaultError> {
+        self.update_by(permit, change, value, Defaults::default())
+            .await
+    }
+
+    /// The same by what the organization has said.
+    pub(super) async fn update_by(
+        &self,
+        permit: Permit<PutSecret>,
+        change: &Change,
+        value: NewValue,
+        defaults: Defaults,
     ) -> Result<Written, VaultError> {
         check_value(&value)?;
         let name = self.version_name(&value);
@@ -33,8 +46,8 @@ impl Vault {
                     Outcome::Kept(Values::default())
                 }
                 None => {
-                    check_current(&held.description, value.check)?;
-                    let addition = addition(&value, &name, id);
+                    check_current(&held.description, value.check, defaults)?;
+                    let addition = addition(&value, &name, id, defaults);
                     let dropped = held.add(addition, self.clock.now_ms())?;
                     Outcome::Kept(Values {
                         added: vec![(id, &value.value)],

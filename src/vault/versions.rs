@@ -10,6 +10,8 @@ pub(super) struct Addition {
     pub(super) value: [u8; 16],
     pub(super) stages: Vec<String>,
     pub(super) versions_max: u32,
+    /// After how long it is deleted at the latest, whatever the secret says.
+    pub(super) delete_after_ms: Option<u64>,
 }
 
 impl Held {
@@ -24,10 +26,12 @@ impl Held {
             value,
             stages: taken,
             versions_max,
+            delete_after_ms,
         } = addition;
         self.last_number += 1;
         let settings = &self.description.settings;
-        let deletion = settings.delete_versions_after_ms;
+        let own_ms = settings.delete_versions_after_ms;
+        let deletion = own_ms.into_iter().chain(delete_after_ms).min();
         let kept_max = settings.versions_max.unwrap_or(versions_max);
         self.description.versions.push(VersionInfo {
             number: self.last_number,

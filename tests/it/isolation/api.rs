@@ -124,6 +124,7 @@ impl Settled {
             ("key", text("id", &credential)),
             ("email", email),
             ("plan", "team".to_owned()),
+            ("month", "2026-01".to_owned()),
         ]));
         let nobody = crate::support::sign::Key {
             id: "BKNOBODYSIGNSWITHTHIS".to_owned(),
@@ -261,6 +262,7 @@ fn body(route: &Route, names: &Names) -> Value {
             "action": "s3:GetObject",
             "resource": "drive:docs/plan",
         }),
+        "GrantCredit" => json!({ "units": 1, "reason": "gift" }),
         "Invite" => json!({ "email": "friend@example.com", "role": "viewer" }),
         "JoinAsNewAccount" => json!({
             "token": format!("{}x", names.of("invitation token")),

@@ -17,12 +17,13 @@ use bulkhead::drive::{Drive, DriveSettings};
 use bulkhead::entropy::Entropy;
 use bulkhead::http::OperatorToken;
 use bulkhead::http::api::{Api, Parts};
+use bulkhead::http::kv::Kv;
 use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
 use bulkhead::http::secrets_manager::SecretsManager;
 use bulkhead::keyring::Keyring;
-use bulkhead::metering::Metering;
+use bulkhead::metering::{Credits, Metering};
 use bulkhead::ops::{Administration, Replays, provision};
 use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
@@ -40,7 +41,7 @@ use super::sign::Key;
 pub struct Gateway {
     /// The address of S3 and Secrets Manager.
     pub api: SocketAddr,
-    /// The address of `/api/v1`.
+    /// The address of `/api/v1` and `/v1`.
     pub control: SocketAddr,
     /// What was answered.
     pub metrics: Metrics,
@@ -111,16 +112,6 @@ impl Gateway {
             entropy.clone(),
         );
         let settings = config::Api::default();
-        let vault = Vault::new(
-            catalog.clone(),
-            Arc::clone(&keyring),
-            clock.clone(),
-            entropy.clone(),
-        );
-        let doors = (
-            S3::new(Arc::new(drive), &settings),
-            SecretsManager::new(Arc::new(vault), &settings),
-        );
         let authn = Authn::new(
             platform.clone(),
             Arc::clone(&keyring),
@@ -129,7 +120,13 @@ impl Gateway {
             entropy.clone(),
         );
         let metrics = Metrics::new();
-        let metering = Arc::new(Metering::new(catalog.clone(), clock.clone()));
+        let credits = Arc::new(Credits::new(
+            catalog.clone(),
+            Arc::clone(&keyring),
+            clock.clone(),
+        ));
+        let metering = Metering::new(catalog.clone(), clock.clone());
+        let metering = Arc::new(metering.charging(Arc::clone(&credits)));
         let pipeline = Arc::new(Pipeline::new(
             node,
             authn,
@@ -142,6 +139,17 @@ impl Gateway {
         ));
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
+        let vault = Arc::new(Vault::new(
+            catalog.clone(),
+            Arc::clone(&keyring),
+            clock.clone(),
+            entropy.clone(),
+        ));
+        let doors = (
+            S3::new(Arc::new(drive), &settings),
+            SecretsManager::new(Arc::clone(&vault), &settings),
+        );
+        let kv = Kv::new(vault, Arc::clone(&tenancy), clock.clone());
         let secret = config::Secret::new(token.to_owned());
         let control = Api::new(
             OperatorToken::new(Some(&secret)),
@@ -150,13 +158,14 @@ impl Gateway {
                 tenancy: Arc::clone(&tenancy),
                 administration: Arc::new(administration),
                 metering,
+                credits,
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
                 replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
             },
         );
         Self {
             api: serve_api(Arc::clone(&pipeline), doors).await,
-            control: serve_control(pipeline, control).await,
+            control: serve_control(pipeline, control, kv).await,
             metrics,
             store,
             blobs,
@@ -246,14 +255,18 @@ async fn serve_api(pipeline: Arc<Pipeline>, doors: (S3, SecretsManager)) -> Sock
     address
 }
 
-async fn serve_control(pipeline: Arc<Pipeline>, api: Api) -> SocketAddr {
+async fn serve_control(pipeline: Arc<Pipeline>, api: Api, kv: Kv) -> SocketAddr {
     let (listener, address) = listen("control").await;
-    let api = Arc::new(api);
+    let (api, kv) = (Arc::new(api), Arc::new(kv));
     tokio::spawn(async move {
         let answer = move |request, peer: Arc<Peer>| {
             let (pipeline, api) = (Arc::clone(&pipeline), Arc::clone(&api));
+            let kv = Arc::clone(&kv);
             async move {
-                let answer = api.answer(&pipeline, request, &peer).await;
+                let answer = match api.answer(&pipeline, request, &peer).await {
+                    Err(request) => kv.answer(&pipeline, request, &peer).await,
+                    answer => answer,
+                };
                 answer.map_or_else(
                     |_| Response::new(Either::Left(Full::<Bytes>::default())),
                     |answer| answer.map(Either::Right),
