@@ -12,10 +12,6 @@ pub(super) struct Source {
     keyring: Arc<Keyring>,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one of a reader, which is not moved"
-)]
 enum Door {
     Organization(OrgCatalog, Permit<ReadActivity>),
     Platform(PlatformCatalog),
