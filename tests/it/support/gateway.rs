@@ -21,6 +21,7 @@ use bulkhead::http::kv::Kv;
 use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
+use bulkhead::http::secrets_manager::SecretsManager;
 use bulkhead::keyring::Keyring;
 use bulkhead::metering::{Credits, Metering};
 use bulkhead::ops::{Administration, Replays, provision};
@@ -28,7 +29,7 @@ use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
 use bulkhead::vault::Vault;
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use http_body_util::{Either, Full};
 use names::{NodeId, OrgId, Slug};
 use tempfile::TempDir;
@@ -38,7 +39,7 @@ use super::sign::Key;
 
 /// A gateway that answers at two ports until the test ends.
 pub struct Gateway {
-    /// The address of the S3 door.
+    /// The address of S3 and Secrets Manager.
     pub api: SocketAddr,
     /// The address of `/api/v1` and `/v1`.
     pub control: SocketAddr,
@@ -144,6 +145,10 @@ impl Gateway {
             clock.clone(),
             entropy.clone(),
         ));
+        let doors = (
+            S3::new(Arc::new(drive), &settings),
+            SecretsManager::new(Arc::clone(&vault), &settings),
+        );
         let kv = Kv::new(vault, Arc::clone(&tenancy), clock.clone());
         let secret = config::Secret::new(token.to_owned());
         let control = Api::new(
@@ -160,11 +165,7 @@ impl Gateway {
             },
         );
         Self {
-            api: serve_api(
-                Arc::clone(&pipeline),
-                S3::new(Arc::clone(&drive), &settings),
-            )
-            .await,
+            api: serve_api(Arc::clone(&pipeline), doors).await,
             control: serve_control(pipeline, control, kv).await,
             metrics,
             store,
@@ -205,6 +206,11 @@ impl Gateway {
         Client::new(self.api, tenant.key.clone())
     }
 
+    /// A client of Secrets Manager.
+    pub fn secrets_client(&self, tenant: &Tenant) -> Client {
+        Client::of_service(self.api, tenant.key.clone(), "secretsmanager")
+    }
+
     /// The stores' calls so far.
     pub fn calls(&self) -> Calls {
         (self.store.calls(), self.blobs.calls())
@@ -239,13 +245,20 @@ impl Gateway {
     }
 }
 
-async fn serve_api(pipeline: Arc<Pipeline>, s3: S3) -> SocketAddr {
+async fn serve_api(pipeline: Arc<Pipeline>, doors: (S3, SecretsManager)) -> SocketAddr {
     let (listener, address) = listen("api").await;
-    let s3 = Arc::new(s3);
+    let doors = Arc::new(doors);
     tokio::spawn(async move {
-        let answer = move |request, peer: Arc<Peer>| {
-            let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-            async move { pipeline.answer(&*s3, request, &peer).await }
+        let answer = move |request: Request<_>, peer: Arc<Peer>| {
+            let (pipeline, doors) = (Arc::clone(&pipeline), Arc::clone(&doors));
+            async move {
+                let (s3, secrets) = &*doors;
+                if SecretsManager::is_asked(request.headers()) {
+                    pipeline.answer(secrets, request, &peer).await
+                } else {
+                    pipeline.answer(s3, request, &peer).await
+                }
+            }
         };
         let net = config::Net::default();
         listener.serve(&net, Stop::new(), answer).await;
