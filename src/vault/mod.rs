@@ -8,6 +8,7 @@ mod error;
 mod model;
 mod record;
 mod service;
+mod shape;
 mod upkeep;
 mod versions;
 
