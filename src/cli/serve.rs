@@ -24,10 +24,11 @@ use crate::http::kv::Kv;
 use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
+use crate::http::secrets_manager::SecretsManager;
 use crate::http::{Health, OperatorToken};
-use crate::metering::Metering;
+use crate::metering::{Credits, Metering};
 use crate::ops::provision::{FirstStart, first_start};
-use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
+use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
 use crate::vault::Vault;
@@ -113,9 +114,11 @@ struct House {
     opened: Opened,
     blobs: Arc<dyn Blobs>,
     metering: Arc<Metering>,
+    credits: Arc<Credits>,
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
+    secrets: Arc<SecretsManager>,
     vault: Arc<Vault>,
 }
 
@@ -132,7 +135,13 @@ impl House {
         let (clock, entropy) = (opened.clock.clone(), opened.entropy.clone());
         // Blocks on a disk, once, while nobody is served.
         let blobs = blobs::open(&config.blobs)?;
-        let metering = Arc::new(Metering::new(opened.catalog.clone(), clock.clone()));
+        let credits = Arc::new(Credits::new(
+            opened.catalog.clone(),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+        ));
+        let metering = Metering::new(opened.catalog.clone(), clock.clone());
+        let metering = Arc::new(metering.charging(Arc::clone(&credits)));
         metrics.register(|registry| {
             opened.audit.register(registry);
             metering.register(registry);
@@ -171,20 +180,31 @@ impl House {
         Ok(Self {
             s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
             pipeline: Arc::new(pipeline),
+            secrets: Arc::new(SecretsManager::new(Arc::clone(&vault), &config.api)),
             vault,
             opened,
             blobs,
             metering,
+            credits,
             metrics,
         })
     }
 
+    /// One address for all of Amazon's APIs, told apart as their clients do.
     async fn serve_api(&self, listener: Listener, net: &config::Net, stop: Stop) {
-        let (pipeline, s3) = (Arc::clone(&self.pipeline), Arc::clone(&self.s3));
+        let pipeline = Arc::clone(&self.pipeline);
+        let (s3, secrets) = (Arc::clone(&self.s3), Arc::clone(&self.secrets));
         listener
             .serve(net, stop, move |request, peer| {
-                let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-                async move { pipeline.answer(&*s3, request, &peer).await }
+                let pipeline = Arc::clone(&pipeline);
+                let (s3, secrets) = (Arc::clone(&s3), Arc::clone(&secrets));
+                async move {
+                    if SecretsManager::is_asked(request.headers()) {
+                        pipeline.answer(&*secrets, request, &peer).await
+                    } else {
+                        pipeline.answer(&*s3, request, &peer).await
+                    }
+                }
             })
             .await;
     }
@@ -232,6 +252,7 @@ impl House {
                 tenancy: Arc::clone(&opened.tenancy),
                 administration: Arc::clone(&opened.administration),
                 metering: Arc::clone(&self.metering),
+                credits: Arc::clone(&self.credits),
                 activity: ActivityReader::new(
                     opened.catalog.clone(),
                     opened.platform.clone(),
@@ -313,6 +334,25 @@ impl Background {
         );
         let stopping = stop.clone();
         jobs.spawn(async move { collector.run(stopping.requested()).await });
+
+        let expirer = Expirer::new(
+            opened.jobs.clone(),
+            Destroyer::new(
+                opened.jobs.clone(),
+                opened.platform.clone(),
+                Arc::clone(&house.blobs),
+                Arc::clone(&opened.keyring),
+                opened.node,
+                opened.clock.clone(),
+            ),
+            Arc::clone(&house.vault),
+            Arc::clone(&opened.audit),
+            Operator::authenticated(),
+            opened.node,
+            opened.clock.clone(),
+        );
+        let stopping = stop.clone();
+        jobs.spawn(async move { expirer.run(stopping.requested()).await });
 
         let mut writers = JoinSet::new();
         let (audit, stopping) = (Arc::clone(&opened.audit), stop_writers.clone());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use names::OrgId;
 
+use super::credits::CreditError;
 use super::usage::UsageError;
 use crate::authz::{Limit, Limits, Refusal};
 use crate::catalog::{OrgCatalog, RecordKind};
@@ -51,6 +52,9 @@ pub enum NotAdmitted {
     /// It cannot be told.
     #[error(transparent)]
     Unknown(#[from] UsageError),
+    /// How much credit there is cannot be told.
+    #[error(transparent)]
+    Credit(#[from] CreditError),
 }
 
 impl LimitUse {

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -8,16 +9,19 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 
 use super::counters::Counters;
+use super::credits::Credits;
 use super::limits::{Levels, LimitUse, Nearing, NotAdmitted, Use, levels};
 use super::month::Month;
-use super::rates::{Entry, Rates};
+use super::rates::{Entry as Entered, Rates};
 use super::tally::Tally;
 use super::usage::{HourUsage, UsageError};
 use crate::authz::{
-    Allowance, Caller, Limit, Limits, Permit, ReadUsage, Receipt, RecordUsage, record_usage,
+    Allowance, Caller, Limit, Limits, Permit, ReadUsage, Receipt, RecordUsage, Refusal,
+    record_usage,
 };
 use crate::catalog::{Catalog, CommitError, Meter, Mutation, OrgCatalog, UsageDelta};
 use crate::clock::Clock;
+use crate::tenancy::Terms;
 
 /// Counts what organizations use: requests and the bytes that they move. What is stored is counted
 /// by the catalog itself, in the transaction that stores it.
@@ -39,11 +43,14 @@ pub struct Metering {
     /// Held while an organization's usage is being written, by the last byte of its identifier:
     /// what is read meanwhile would neither have it nor lack it.
     writing: [tokio::sync::Mutex<()>; 256],
+    credits: Option<Arc<Credits>>,
 }
 
 /// What an organization used since it was last written, and where it is written.
 struct Book {
-    catalog: OrgCatalog,
+    permit: Permit<RecordUsage>,
+    /// What it costs, as of the last request that was let in.
+    terms: Arc<Terms>,
     tally: Tally,
 }
 
@@ -60,6 +67,17 @@ impl Metering {
             rates: Rates::default(),
             levels: Levels::default(),
             writing: [const { tokio::sync::Mutex::const_new(()) }; 256],
+            credits: None,
+        }
+    }
+
+    /// Charges what is used, as plans price it, and lets nobody in who has to pay before and has no
+    /// credit.
+    #[must_use]
+    pub fn charging(self, credits: Arc<Credits>) -> Self {
+        Self {
+            credits: Some(credits),
+            ..self
         }
     }
 
@@ -75,10 +93,17 @@ impl Metering {
     pub async fn admit(
         &self,
         caller: &Caller,
-        limits: &Limits,
+        terms: &Terms,
         what: Use,
     ) -> Result<Vec<Nearing>, NotAdmitted> {
         let org = caller.org();
+        if let Some(credits) = &self.credits
+            && what != Use::Free
+            && !credits.suffices(&record_usage(caller), terms).await?
+        {
+            return Err(Refusal::NoCredit.into());
+        }
+        let limits = &terms.limits;
         let mut near = Vec::new();
         if limits.iter().any(|(limit, _)| limit.is_rate()) {
             near = self.enter(caller, limits, what).await?;
@@ -105,9 +130,9 @@ impl Metering {
         let org = caller.org();
         loop {
             match self.rates.enter(org, limits, what, self.clock.now_ms()) {
-                Entry::Admitted(near) => return Ok(near),
-                Entry::Refused(refusal) => return Err(refusal.into()),
-                Entry::Unknown => {
+                Entered::Admitted(near) => return Ok(near),
+                Entered::Refused(refusal) => return Err(refusal.into()),
+                Entered::Unknown => {
                     let _writing = self.writing(org).lock().await;
                     if self.rates.is_known(org) {
                         continue;
@@ -183,16 +208,20 @@ impl Metering {
     }
 
     /// Counts one request and its bytes; written within a second while [`run`](Self::run) runs.
-    pub fn record(&self, permit: Permit<RecordUsage>, receipt: Receipt) {
+    pub fn record(&self, permit: Permit<RecordUsage>, terms: &Arc<Terms>, receipt: Receipt) {
         let hour_ms = self.hour_ms();
         self.rates
             .sent(permit.org(), receipt.bytes_out, self.clock.now_ms());
         let mut books = self.books();
         let first = books.is_empty();
         let book = books.entry(permit.org()).or_insert_with(|| Book {
-            catalog: self.catalog.open(&permit),
+            permit,
+            terms: Arc::clone(terms),
             tally: Tally::default(),
         });
+        if !Arc::ptr_eq(&book.terms, terms) {
+            book.terms = Arc::clone(terms);
+        }
         book.tally.count(hour_ms, receipt);
         drop(books);
         if first {
@@ -275,9 +304,15 @@ impl Metering {
     }
 
     async fn write_held(&self, org: OrgId) {
-        let Some(Book { catalog, tally }) = self.books().remove(&org) else {
+        let Some(book) = self.books().remove(&org) else {
             return;
         };
+        let Book {
+            permit,
+            terms,
+            tally,
+        } = &book;
+        let catalog = self.catalog.open(permit);
         let deltas = tally.deltas();
         match catalog.commit(Mutation::AddUsage(deltas.clone())).await {
             Ok(_) => {
@@ -289,11 +324,12 @@ impl Metering {
                     tracing::warn!(%error, "what other nodes use is not known");
                 }
                 self.fold(&catalog).await;
+                self.charge(permit, terms).await;
             }
             Err(CommitError::Store(error)) => {
                 self.counters.failures.inc();
                 tracing::warn!(%error, "usage is kept to be written later");
-                self.restore(catalog, tally);
+                self.restore(book);
             }
             // Nothing that is done later would change that.
             Err(CommitError::Conflict(conflict)) => {
@@ -302,15 +338,25 @@ impl Metering {
         }
     }
 
-    fn restore(&self, catalog: OrgCatalog, tally: Tally) {
-        self.books()
-            .entry(catalog.org())
-            .or_insert_with(|| Book {
-                catalog,
-                tally: Tally::default(),
-            })
-            .tally
-            .restore(tally);
+    /// Charges an organization's use when it is time to.
+    async fn charge(&self, permit: &Permit<RecordUsage>, terms: &Terms) {
+        let Some(credits) = &self.credits else {
+            return;
+        };
+        if credits.used(permit.org(), terms)
+            && let Err(error) = credits.settle(permit, terms).await
+        {
+            tracing::warn!(%error, "usage is charged later");
+        }
+    }
+
+    fn restore(&self, book: Book) {
+        match self.books().entry(book.permit.org()) {
+            Entry::Occupied(mut newer) => newer.get_mut().tally.restore(book.tally),
+            Entry::Vacant(free) => {
+                free.insert(book);
+            }
+        }
     }
 
     /// Folds an organization's deltas once there are many.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use names::{AccessKeyId, OrgId, Slug};
 
 use crate::audit::{Actor, Audit, AuditError, Decision, Event, PlatformEvent};
-use crate::authz::{Operator, Rule, Scope, record_activity_as_operator};
+use crate::authz::{Operator, Rule, Scope, record_activity_as_operator, record_usage_as_operator};
 use crate::clock::Clock;
+use crate::metering::{CreditError, Credits, Line, NewGrant};
 use crate::tenancy::{
     AccessKey, Account, DraftAccessKey, Label, NewAccessKey, NewAccount, Organization, Ownership,
     Plan, Tenancy, TenancyError, Terms, Transition,
@@ -40,6 +41,17 @@ pub enum AdministrationError {
     /// It cannot be recorded.
     #[error(transparent)]
     Audit(#[from] AuditError),
+}
+
+/// Why an act on credit did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum CreditActError {
+    /// It is not possible, or cannot be recorded.
+    #[error(transparent)]
+    Administration(#[from] AdministrationError),
+    /// The ledger does not take it.
+    #[error(transparent)]
+    Credit(#[from] CreditError),
 }
 
 /// An access key that stands in its organization's activity log and does not work yet.
@@ -243,6 +255,39 @@ impl Administration {
         .await
     }
 
+    /// Grants credit to an organization, once for each reference; says whether it did now.
+    pub async fn grant_credit(
+        &self,
+        act: &Act<'_>,
+        credits: &Credits,
+        slug: &Slug,
+        grant: NewGrant,
+    ) -> Result<(Line, bool), CreditActError> {
+        let organization = self.organization(act, slug).await?;
+        let org = organization.org;
+        let terms = self.tenancy.terms_of_organization(act.operator, org);
+        let terms = terms.await.map_err(AdministrationError::from)?;
+        let resource = format!("credit:{}", grant.units);
+        let intended = self.event(act, GRANT_CREDIT, resource.clone(), Decision::Intended);
+        let recorded = self.record(act, org, intended).await;
+        recorded.map_err(AdministrationError::from)?;
+        let permit = record_usage_as_operator(act.operator, org);
+        let granted = credits.grant(&permit, &terms, grant).await;
+        let decision = match &granted {
+            Ok(_) => Decision::Allowed { status: DONE },
+            Err(CreditError::Damaged(what)) => Decision::Damaged { what: what.clone() },
+            Err(other) => Decision::Refused {
+                rule: other.to_string(),
+            },
+        };
+        let outcome = self.event(act, GRANT_CREDIT, resource, decision);
+        if let Err(error) = self.record(act, org, outcome).await {
+            // That it was intended stands in the log.
+            tracing::error!(action = GRANT_CREDIT, %error, "an outcome was not recorded");
+        }
+        Ok(granted?)
+    }
+
     /// Makes an account with its personal organization. It stands in the platform's log before,
     /// without a word about whose it is.
     pub async fn create_account(
@@ -368,4 +413,5 @@ const DONE: u16 = 200;
 const ACTOR: &str = "operator";
 const CREATE_ORGANIZATION: &str = "bulkhead:CreateOrganization";
 const CREATE_ACCOUNT: &str = "bulkhead:CreateAccount";
+const GRANT_CREDIT: &str = "bulkhead:GrantCredit";
 const CREATE_ACCESS_KEY: &str = "bulkhead:CreateAccessKey";

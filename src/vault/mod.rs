@@ -6,9 +6,12 @@ mod changes;
 mod defaults;
 mod error;
 mod model;
+mod page;
+mod password;
 mod record;
 mod service;
 mod shape;
+mod update;
 mod upkeep;
 mod versions;
 
@@ -21,4 +24,6 @@ pub use model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,
     Settings, StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
 };
+pub use page::{Order, OrderBy, OrderPlace};
+pub use password::{CharacterKind, PasswordRules};
 pub use service::{SecretPage, Vault};

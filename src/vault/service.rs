@@ -14,6 +14,7 @@ use super::model::{
 };
 use super::record::Held;
 use super::shape::check_shape;
+use super::update::apply;
 use super::versions::{Addition, STAGES_MAX, check_stage};
 use crate::authz::{
     Action, DeleteSecret, DescribeSecret, Limit, ListSecrets, OfSecret, Permit, PutSecret,
@@ -35,10 +36,10 @@ use crate::keyring::Keyring;
 /// Every change is one commit that compares the secret's sequence; who loses reads again.
 pub struct Vault {
     catalog: Catalog,
-    keyring: Arc<Keyring>,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
-    listings: Listings,
+    pub(super) listings: Listings,
 }
 
 /// A page of secrets.
@@ -131,43 +132,8 @@ impl Vault {
         value: NewValue,
         defaults: Defaults,
     ) -> Result<Written, VaultError> {
-        check_value(&value)?;
-        let name = self.version_name(&value);
-        let id = self.entropy.uuid_v7(self.clock.now_ms());
-        for _ in 0..ATTEMPTS_MAX {
-            let session = self.session(&permit).await?;
-            let mut held = active(session.find(permit.path()).await?)?;
-            let before = held.description.sequence;
-            check_shape(held.description.kind, &value.value)?;
-            if let Some(version) = held.version(&name).cloned() {
-                self.is_same(&session, &held, &version, &value.value)
-                    .await?;
-                return Ok(Written {
-                    secret: held.description,
-                    version: Some(version),
-                });
-            }
-            check_current(&held.description, value.check, defaults)?;
-            let dropped = held.add(addition(&value, &name, id, defaults), self.clock.now_ms())?;
-            let values = Values {
-                added: vec![(id, &value.value)],
-                dropped,
-            };
-            let outcome = Outcome::Kept(values);
-            match session.commit(Some(before), &held, outcome, None).await {
-                Err(VaultError::Changed) => {}
-                Err(error) => return Err(error),
-                Ok(sequence) => {
-                    held.description.sequence = sequence;
-                    let version = held.version(&name).cloned();
-                    return Ok(Written {
-                        secret: held.description,
-                        version,
-                    });
-                }
-            }
-        }
-        Err(VaultError::Changed)
+        self.update_by(permit, &Change::default(), value, defaults)
+            .await
     }
 
     /// Shows the value of a version. Whoever calls has recorded it before.
@@ -225,33 +191,7 @@ impl Vault {
         change: &Change,
     ) -> Result<Description, VaultError> {
         self.changing(&permit, |held| {
-            let description = &mut held.description;
-            if change
-                .sequence
-                .is_some_and(|sequence| sequence != description.sequence)
-            {
-                return Err(VaultError::Changed);
-            }
-            if let Some(kind) = change.kind {
-                description.kind = kind;
-            }
-            if let Some(text) = &change.description {
-                description.description = text.clone();
-            }
-            if let Some(settings) = &change.settings {
-                description.settings = settings.clone();
-            }
-            description
-                .tags
-                .extend(change.tag.iter().map(|(k, v)| (k.clone(), v.clone())));
-            for name in &change.untag {
-                description.tags.remove(name);
-            }
-            check_described(
-                &description.description,
-                &description.tags,
-                &description.settings,
-            )?;
+            apply(change, &mut held.description)?;
             Ok(Outcome::Kept(Values::default()))
         })
         .await
@@ -371,6 +311,11 @@ impl Vault {
         .await
     }
 
+    /// The time by which it works, milliseconds since the epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
     pub(super) async fn session<A: Action>(
         &self,
         permit: &Permit<A>,
@@ -477,7 +422,7 @@ impl Vault {
     }
 
     /// Whether a version holds this value; compared in constant time.
-    async fn is_same(
+    pub(super) async fn is_same(
         &self,
         session: &Session,
         held: &Held,
@@ -522,7 +467,7 @@ impl Vault {
         }
     }
 
-    fn version_name(&self, value: &NewValue) -> String {
+    pub(super) fn version_name(&self, value: &NewValue) -> String {
         value.token.clone().unwrap_or_else(|| {
             let drawn = Uuid::from_bytes(self.entropy.uuid_v7(self.clock.now_ms()));
             drawn.to_string()
@@ -541,7 +486,7 @@ impl Vault {
 }
 
 /// A secret that can be used.
-fn active(held: Option<Held>) -> Result<Held, VaultError> {
+pub(super) fn active(held: Option<Held>) -> Result<Held, VaultError> {
     let held = held.ok_or(VaultError::NoSuchSecret)?;
     match held.description.state {
         State::Active => Ok(held),
@@ -554,7 +499,7 @@ fn chosen<'a>(held: &'a mut Held, numbers: &'a [u64]) -> impl Iterator<Item = &'
     versions.filter(|version| numbers.contains(&version.number))
 }
 
-fn addition(value: &NewValue, name: &str, id: [u8; 16], defaults: Defaults) -> Addition {
+pub(super) fn addition(value: &NewValue, name: &str, id: [u8; 16], defaults: Defaults) -> Addition {
     let stages = match value.stages.is_empty() {
         true => vec![stages::CURRENT.to_owned()],
         false => value.stages.clone(),
@@ -568,7 +513,7 @@ fn addition(value: &NewValue, name: &str, id: [u8; 16], defaults: Defaults) -> A
     }
 }
 
-fn check_current(
+pub(super) fn check_current(
     description: &Description,
     check: Check,
     defaults: Defaults,
@@ -598,7 +543,7 @@ fn check_new(new: &NewSecret, defaults: Defaults) -> Result<(), VaultError> {
     check_shape(new.kind, &value.value)
 }
 
-fn check_value(value: &NewValue) -> Result<(), VaultError> {
+pub(super) fn check_value(value: &NewValue) -> Result<(), VaultError> {
     if !(1..=VALUE_BYTES_MAX).contains(&value.value.expose().len()) {
         return Err(VaultError::Invalid("a value has 1 to 65,536 bytes"));
     }

@@ -24,7 +24,7 @@ impl Held {
         let Addition {
             name,
             value,
-            stages,
+            stages: taken,
             versions_max,
             delete_after_ms,
         } = addition;
@@ -46,8 +46,12 @@ impl Held {
             },
         });
         self.values.push(value);
-        for stage in stages {
+        for stage in taken {
             self.put_stage(&stage, &name)?;
+        }
+        // A secret that has a value has a current one (API reference, PutSecretValue).
+        if self.description.current().is_none() && self.description.versions.len() == 1 {
+            self.put_stage(stages::CURRENT, &name)?;
         }
         self.description.changed_ms = now_ms;
         Ok(self.prune(kept_max))

@@ -1,5 +1,6 @@
 use super::account::{self, Account};
 use super::agents::{self, Agents};
+use super::billing::{self, Billing};
 use super::credentials::{self, Credentials};
 use super::grants::{self, Grants};
 use super::operator::{self, OperatorDoes};
@@ -21,10 +22,11 @@ pub(super) enum Endpoint {
     Grants(Grants),
     Credentials(Credentials),
     Plans(Plans),
+    Billing(Billing),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 9] = [
+pub(super) const TABLES: [&[Route]; 10] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -34,4 +36,5 @@ pub(super) const TABLES: [&[Route]; 9] = [
     grants::ROUTES,
     credentials::ROUTES,
     plans::ROUTES,
+    billing::ROUTES,
 ];

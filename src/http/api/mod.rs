@@ -4,6 +4,8 @@
 mod account;
 mod agents;
 mod ask;
+mod billing;
+mod billing_view;
 mod convert;
 mod credentials;
 mod door;
@@ -22,6 +24,7 @@ mod route;
 mod service;
 mod view;
 
+pub use billing_view::*;
 pub use openapi::document;
 pub use plan_view::*;
 pub use problem::ProblemView;

@@ -4,6 +4,7 @@ use names::{AccessKeyId, OrgId, Slug};
 use zeroize::Zeroizing;
 
 use super::ask::{Ask, done, made, shown};
+use super::billing;
 use super::endpoint::Endpoint;
 use super::organization::{OfOrganization, usage_of};
 use super::plans;
@@ -136,6 +137,7 @@ pub(super) async fn answer(
             let permit = read_usage_as_operator(act.operator, found.org);
             return usage_of(api, permit, ask).await;
         }
+        Endpoint::Billing(what) => return billing::answer_operator(api, act, ask, what).await,
         Endpoint::Plans(what) => return plans::answer_operator(api, act, ask, what).await,
         _ => return Err(Problem::not_for_you("this is for members and agents")),
     };

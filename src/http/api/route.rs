@@ -316,6 +316,15 @@ impl Route {
         self
     }
 
+    /// Answers 200 with a document of a media type.
+    pub(super) const fn streams(mut self, media_type: &'static str) -> Self {
+        self.gives = Gives {
+            status: StatusCode::OK,
+            body: Given::Stream(media_type),
+        };
+        self
+    }
+
     /// Takes these parameters in its query.
     pub(super) const fn asks(mut self, query: &'static [Parameter]) -> Self {
         self.query = query;

@@ -13,7 +13,7 @@ use crate::authz::Operator;
 use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
-use crate::metering::Metering;
+use crate::metering::{Credits, Metering};
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
 
@@ -22,6 +22,7 @@ pub struct Api {
     pub(super) tenancy: Arc<Tenancy>,
     pub(super) administration: Arc<Administration>,
     pub(super) metering: Arc<Metering>,
+    pub(super) credits: Arc<Credits>,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
     pub(super) sign_ups: SignUps,
@@ -37,6 +38,8 @@ pub struct Parts {
     pub administration: Arc<Administration>,
     /// What is used.
     pub metering: Arc<Metering>,
+    /// What is paid with.
+    pub credits: Arc<Credits>,
     /// What was done.
     pub activity: ActivityReader,
     /// What was answered before.
@@ -50,6 +53,7 @@ impl Api {
             tenancy,
             administration,
             metering,
+            credits,
             activity,
             replays,
         } = parts;
@@ -57,6 +61,7 @@ impl Api {
             tenancy,
             administration,
             metering,
+            credits,
             activity,
             replays,
             sign_ups,

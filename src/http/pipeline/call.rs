@@ -12,7 +12,7 @@ use crate::authz::{
     Access, Action, Allowance, Area, Caller, Permit, Receipt, Refusal, Rights, Rule, Standing,
     action_named, authorize, record_activity, record_usage,
 };
-use crate::metering::{Nearing, NotAdmitted, Use};
+use crate::metering::{CreditError, Nearing, NotAdmitted, Use};
 use crate::tenancy::{TenancyError, Terms};
 
 /// One call of an authenticated caller, from its authentication to the end of its answer. It is
@@ -191,13 +191,14 @@ impl Call {
             _ => Use::Write,
         };
         let metering = &self.pipeline.metering;
-        let admitted = metering.admit(&self.caller, &self.terms.limits, what).await;
+        let admitted = metering.admit(&self.caller, &self.terms, what).await;
         let near = match admitted {
             Ok(near) => near,
             Err(NotAdmitted::Refused(refusal)) => return Err(refusal.into()),
-            Err(NotAdmitted::Unknown(error)) => {
-                return Err(TenancyError::Unavailable(error.to_string()).into());
+            Err(NotAdmitted::Credit(CreditError::Damaged(what))) => {
+                return Err(TenancyError::Damaged(what).into());
             }
+            Err(unknown) => return Err(TenancyError::Unavailable(unknown.to_string()).into()),
         };
         self.is_admitted = true;
         for Nearing { limit, used, max } in near {
@@ -261,7 +262,7 @@ impl Call {
         if self.is_admitted {
             match status.is_server_error() {
                 true => metering.release(&self.caller),
-                false => metering.record(record_usage(&self.caller), receipt),
+                false => metering.record(record_usage(&self.caller), &self.terms, receipt),
             }
             let action = action_named(self.deed.action);
             if status.is_success() && action.is_some_and(|one| one.access == Access::Write) {

@@ -124,6 +124,7 @@ impl Settled {
             ("key", text("id", &credential)),
             ("email", email),
             ("plan", "team".to_owned()),
+            ("month", "2026-01".to_owned()),
         ]));
         let nobody = crate::support::sign::Key {
             id: "BKNOBODYSIGNSWITHTHIS".to_owned(),
@@ -150,7 +151,7 @@ impl Settled {
             let path = request.target.strip_prefix(ROOT).expect("a path");
             let mut shown = self.owner.get(path).await.body;
             // When a credential was last used is told with a delay.
-            if let Some(items) = shown["items"].as_array_mut() {
+            if let Some(items) = shown.get_mut("items").and_then(Value::as_array_mut) {
                 for item in items {
                     item["last_used_at"] = Value::Null;
                 }
@@ -261,6 +262,7 @@ fn body(route: &Route, names: &Names) -> Value {
             "action": "s3:GetObject",
             "resource": "drive:docs/plan",
         }),
+        "GrantCredit" => json!({ "units": 1, "reason": "gift" }),
         "Invite" => json!({ "email": "friend@example.com", "role": "viewer" }),
         "JoinAsNewAccount" => json!({
             "token": format!("{}x", names.of("invitation token")),

@@ -22,7 +22,7 @@ use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
 use bulkhead::keyring::Keyring;
-use bulkhead::metering::Metering;
+use bulkhead::metering::{Credits, Metering};
 use bulkhead::ops::{Administration, Replays, provision};
 use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
@@ -119,7 +119,13 @@ impl Gateway {
             entropy.clone(),
         );
         let metrics = Metrics::new();
-        let metering = Arc::new(Metering::new(catalog.clone(), clock.clone()));
+        let credits = Arc::new(Credits::new(
+            catalog.clone(),
+            Arc::clone(&keyring),
+            clock.clone(),
+        ));
+        let metering = Metering::new(catalog.clone(), clock.clone());
+        let metering = Arc::new(metering.charging(Arc::clone(&credits)));
         let pipeline = Arc::new(Pipeline::new(
             node,
             authn,
@@ -147,6 +153,7 @@ impl Gateway {
                 tenancy: Arc::clone(&tenancy),
                 administration: Arc::new(administration),
                 metering,
+                credits,
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
                 replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
             },
