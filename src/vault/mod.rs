@@ -10,6 +10,7 @@ mod page;
 mod password;
 mod record;
 mod service;
+mod shape;
 mod update;
 mod upkeep;
 mod versions;
