@@ -9,12 +9,13 @@ use http::{Response, StatusCode};
 use http_body_util::{Either, Full};
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::open::{Absent, Opened};
 use super::print::{Endpoint, Exports};
 use super::{Outcome, Settings};
 use crate::audit::ActivityReader;
-use crate::authn::Authn;
+use crate::authn::{Authn, OpenId, OpenIdProvider};
 use crate::authz::Operator;
 use crate::blobs::{self, Blobs};
 use crate::config::{self, Config};
@@ -23,6 +24,7 @@ use crate::http::api::{Api, Parts};
 use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
+use crate::http::sts::Sts;
 use crate::http::{Health, OperatorToken};
 use crate::metering::Metering;
 use crate::ops::provision::{FirstStart, first_start};
@@ -114,6 +116,7 @@ struct House {
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
+    sts: Arc<Sts>,
 }
 
 impl House {
@@ -122,7 +125,7 @@ impl House {
         opened: Opened,
         api: &Listener,
         control: &Listener,
-    ) -> Result<Self, blobs::BlobError> {
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let metrics = Metrics::new();
         metrics.show_connections("api", api.connections());
         metrics.show_connections("control", control.connections());
@@ -149,6 +152,13 @@ impl House {
             clock.clone(),
             entropy.clone(),
         );
+        let open_id = Arc::new(OpenId::new(
+            open_id_providers(&config.oidc),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+            entropy.clone(),
+        )?);
+        let sts = Sts::new(Arc::clone(&opened.tenancy), open_id, clock.clone());
         let pipeline = Pipeline::new(
             opened.node,
             authn,
@@ -161,6 +171,7 @@ impl House {
         );
         Ok(Self {
             s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
+            sts: Arc::new(sts),
             pipeline: Arc::new(pipeline),
             opened,
             blobs,
@@ -171,10 +182,17 @@ impl House {
 
     async fn serve_api(&self, listener: Listener, net: &config::Net, stop: Stop) {
         let (pipeline, s3) = (Arc::clone(&self.pipeline), Arc::clone(&self.s3));
+        let sts = Arc::clone(&self.sts);
         listener
             .serve(net, stop, move |request, peer| {
                 let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-                async move { pipeline.answer(&*s3, request, &peer).await }
+                let sts = Arc::clone(&sts);
+                async move {
+                    if Sts::is_asked(&request) {
+                        return pipeline.answer(&*sts, request, &peer).await;
+                    }
+                    pipeline.answer(&*s3, request, &peer).await
+                }
             })
             .await;
     }
@@ -386,4 +404,26 @@ fn drive_settings(settings: &config::Drive) -> DriveSettings {
         opaque_etags: settings.opaque_etags,
         trash_delay: settings.trash_delay,
     }
+}
+
+/// Providers as the settings name them, whose form has been checked.
+fn open_id_providers(settings: &[config::OidcProvider]) -> Vec<OpenIdProvider> {
+    let provider = |settings: &config::OidcProvider| {
+        let audiences = settings.audiences.iter();
+        OpenIdProvider {
+            name: settings.name.clone(),
+            issuer: settings.issuer.clone(),
+            client_id: settings.client_id.clone(),
+            client_secret: settings
+                .client_secret
+                .as_ref()
+                .map(|secret| Zeroizing::new(secret.expose().to_owned())),
+            audiences: audiences
+                .filter_map(|audience| audience.split_once(config::ORGANIZATION))
+                .map(|(before, after)| (before.to_owned(), after.to_owned()))
+                .collect(),
+            algorithms: settings.id_token_signing_alg_values.clone(),
+        }
+    };
+    settings.iter().map(provider).collect()
 }

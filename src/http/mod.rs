@@ -4,6 +4,7 @@ pub mod api;
 pub mod net;
 pub mod pipeline;
 pub mod s3;
+pub mod sts;
 
 mod health;
 mod operator;

@@ -157,7 +157,8 @@ impl Call {
         }
     }
 
-    pub(super) fn id(&self) -> RequestId {
+    /// Names the request, in its answer and in logs.
+    pub fn id(&self) -> RequestId {
         self.id
     }
 
