@@ -18,3 +18,6 @@ pub use error::AuthnError;
 pub use open_id::{Begun, OpenId, OpenIdError, OpenIdProvider, Returned, Vouched};
 pub use service::Authn;
 pub use sigv4::Signed;
+
+#[cfg(test)]
+pub(crate) use open_id::fixture;

@@ -2,6 +2,8 @@
 //! Follows OpenID Connect Core 1.0 and Discovery 1.0, and RFC 7636 for the proof of who began.
 
 mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod log_in;
 mod provider;
 mod published;
