@@ -20,4 +20,4 @@ pub use service::Authn;
 pub use sigv4::Signed;
 
 #[cfg(test)]
-pub(crate) use open_id::fixture;
+pub(crate) use open_id::fixture::Provider;

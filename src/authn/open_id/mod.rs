@@ -3,7 +3,7 @@
 
 mod error;
 #[cfg(test)]
-pub(crate) mod fixture;
+pub(super) mod fixture;
 mod log_in;
 mod provider;
 mod published;

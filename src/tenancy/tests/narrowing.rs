@@ -36,8 +36,8 @@ fn statement() -> impl Strategy<Value = Statement> {
 }
 
 fn narrowing() -> impl Strategy<Value = Narrowing> {
-    let policy = prop::collection::vec(statement(), 0..4)
-        .prop_map(|statements| Policy { statements });
+    let policy =
+        prop::collection::vec(statement(), 0..4).prop_map(|statements| Policy { statements });
     (
         prop::sample::select(&[Scope::Full, Scope::Full, Scope::ReadOnly][..]),
         prop::option::of(prop::sample::select(&Role::ALL[..])),
