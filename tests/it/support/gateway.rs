@@ -146,7 +146,7 @@ impl Gateway {
             entropy.clone(),
         ));
         let doors = (
-            S3::new(Arc::new(drive), &settings),
+            S3::new(drive, &settings),
             SecretsManager::new(Arc::clone(&vault), &settings),
         );
         let kv = Kv::new(vault, Arc::clone(&tenancy), clock.clone());
@@ -160,7 +160,6 @@ impl Gateway {
                 metering,
                 credits,
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
-                drive: Arc::clone(&drive),
                 replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
             },
         );
