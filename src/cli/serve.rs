@@ -25,7 +25,7 @@ use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
 use crate::http::{Health, OperatorToken};
-use crate::metering::{Credits, Metering};
+use crate::metering::{Credits, Metering, Usage};
 use crate::ops::provision::{FirstStart, first_start};
 use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
 use crate::telemetry::{self, Metrics};
@@ -241,6 +241,12 @@ impl House {
                 administration: Arc::clone(&opened.administration),
                 metering: Arc::clone(&self.metering),
                 credits: Arc::clone(&self.credits),
+                usage: Usage::new(
+                    opened.catalog.clone(),
+                    Arc::clone(&opened.keyring),
+                    opened.clock.clone(),
+                    opened.entropy.clone(),
+                ),
                 activity: ActivityReader::new(
                     opened.catalog.clone(),
                     opened.platform.clone(),

@@ -209,7 +209,7 @@ impl Metering {
 
     /// Counts one request and its bytes; written within a second while [`run`](Self::run) runs.
     pub fn record(&self, permit: Permit<RecordUsage>, terms: &Arc<Terms>, receipt: Receipt) {
-        let hour_ms = self.hour_ms();
+        let (hour_ms, principal) = (self.hour_ms(), permit.principal());
         self.rates
             .sent(permit.org(), receipt.bytes_out, self.clock.now_ms());
         let mut books = self.books();
@@ -222,7 +222,7 @@ impl Metering {
         if !Arc::ptr_eq(&book.terms, terms) {
             book.terms = Arc::clone(terms);
         }
-        book.tally.count(hour_ms, receipt);
+        book.tally.count(hour_ms, principal, receipt);
         drop(books);
         if first {
             self.counted.notify_one();

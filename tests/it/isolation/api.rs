@@ -271,6 +271,13 @@ fn body(route: &Route, names: &Names) -> Value {
         }),
         "LogIn" => json!({ "email": names.of("email"), "password": "is not this one" }),
         "PutAgentRecord" => json!({ "value": "run" }),
+        "SendUsageEvents" => json!({ "events": [{
+            "id": "run-1",
+            "meter": "agent_runs",
+            "amount": 1,
+            "at": "2026-01-01T00:00:00Z",
+            "principal": names.of("agent"),
+        }] }),
         "SwitchOrganization" => json!({ "organization": names.of("org") }),
         id => panic!("what another organization would send to {id} is not said"),
     }
