@@ -27,7 +27,7 @@ use crate::http::s3::S3;
 use crate::http::{Health, OperatorToken};
 use crate::metering::{Credits, Metering, Usage};
 use crate::ops::provision::{FirstStart, first_start};
-use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
+use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays, Settler};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
 use crate::vault::Vault;
@@ -328,6 +328,17 @@ impl Background {
         );
         let stopping = stop.clone();
         jobs.spawn(async move { collector.run(stopping.requested()).await });
+
+        let settler = Settler::new(
+            opened.jobs.clone(),
+            Arc::clone(&opened.tenancy),
+            Arc::clone(&house.credits),
+            Operator::authenticated(),
+            opened.node,
+            opened.clock.clone(),
+        );
+        let stopping = stop.clone();
+        jobs.spawn(async move { settler.run(stopping.requested()).await });
 
         let mut writers = JoinSet::new();
         let (audit, stopping) = (Arc::clone(&opened.audit), stop_writers.clone());

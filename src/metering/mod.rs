@@ -1,4 +1,5 @@
-//! Usage per organization and hour, and allowances.
+//! Usage per organization, hour and meter; limits on it; credit, and the statements that sum it
+//! up.
 
 mod account;
 mod counters;

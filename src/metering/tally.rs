@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use names::PrincipalId;
 
-use crate::authz::Receipt;
+use crate::authz::{Action, Receipt, RevealSecret, UseSecret};
 use crate::catalog::{Meter, UsageDelta, UsageSubject};
 
 /// What one organization used and what is not written yet, by hour and by who used it. There are
@@ -15,20 +15,32 @@ struct Used {
     requests: u64,
     ingress_bytes: u64,
     egress_bytes: u64,
+    secret_reads: u64,
+    secret_uses: u64,
 }
 
 impl Tally {
-    /// Counts one request.
-    pub(super) fn count(&mut self, hour_ms: u64, principal: PrincipalId, receipt: Receipt) {
+    /// Counts one request, and what was done by it.
+    pub(super) fn count(
+        &mut self,
+        (hour_ms, principal): (u64, PrincipalId),
+        done: Option<&'static str>,
+        receipt: Receipt,
+    ) {
         let used = self.0.entry((hour_ms, principal)).or_default();
-        used.add(1, receipt.bytes_in, receipt.bytes_out);
+        used.add(&Used {
+            requests: 1,
+            ingress_bytes: receipt.bytes_in,
+            egress_bytes: receipt.bytes_out,
+            secret_reads: u64::from(done == Some(RevealSecret::NAME)),
+            secret_uses: u64::from(done == Some(UseSecret::NAME)),
+        });
     }
 
     /// Takes back what could not be written.
     pub(super) fn restore(&mut self, tally: Self) {
         for (place, used) in tally.0 {
-            let restored = self.0.entry(place).or_default();
-            restored.add(used.requests, used.ingress_bytes, used.egress_bytes);
+            self.0.entry(place).or_default().add(&used);
         }
     }
 
@@ -41,6 +53,8 @@ impl Tally {
                 (Meter::Requests, used.requests),
                 (Meter::IngressBytes, used.ingress_bytes),
                 (Meter::EgressBytes, used.egress_bytes),
+                (Meter::SecretReads, used.secret_reads),
+                (Meter::SecretUses, used.secret_uses),
             ] {
                 for subject in [UsageSubject::Whole, UsageSubject::Principal(*principal)] {
                     let sum = sums.entry((*hour_ms, subject, meter)).or_default();
@@ -61,9 +75,15 @@ impl Tally {
 }
 
 impl Used {
-    fn add(&mut self, requests: u64, ingress_bytes: u64, egress_bytes: u64) {
-        self.requests = self.requests.saturating_add(requests);
-        self.ingress_bytes = self.ingress_bytes.saturating_add(ingress_bytes);
-        self.egress_bytes = self.egress_bytes.saturating_add(egress_bytes);
+    fn add(&mut self, more: &Self) {
+        for (sum, more) in [
+            (&mut self.requests, more.requests),
+            (&mut self.ingress_bytes, more.ingress_bytes),
+            (&mut self.egress_bytes, more.egress_bytes),
+            (&mut self.secret_reads, more.secret_reads),
+            (&mut self.secret_uses, more.secret_uses),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
     }
 }

@@ -15,6 +15,7 @@ mod rewrap;
 mod root;
 mod rotate;
 mod scrub;
+mod settle;
 mod time;
 mod verify;
 
@@ -32,4 +33,5 @@ pub use error::OpsError;
 pub use replays::{Answered, Pending as PendingAnswer, Replay, Replays};
 pub use root::{RootDestroyed, RootRotated, RootRotation};
 pub use rotate::{Rotated, Rotation};
+pub use settle::Settler;
 pub use verify::{Finding, LogReport, LogVerifier, RowName, Verification, Verifier};

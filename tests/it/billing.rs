@@ -51,7 +51,8 @@ async fn an_organization_without_credit_is_told_so_and_no_other_notices() {
     let granted = owner.grant(&operator, grant.clone()).await;
     assert_eq!((granted.status, granted.text("kind")), (201, "grant"));
     let again = owner.grant(&operator, grant).await;
-    assert_eq!((again.status, &again.body), (200, &granted.body));
+    assert_eq!((again.status, &again.body), (201, &granted.body));
+    assert_eq!(again.headers["idempotent-replayed"], "true");
     let other_grant = json!({ "units": 5, "reason": "a gift", "reference": "gift 1" });
     let refused = owner.grant(&operator, other_grant).await;
     assert_eq!((refused.status, refused.code()), (409, "reference-used"));
@@ -250,7 +251,7 @@ async fn usage_is_told_apart_by_agent_team_tag_and_bucket() {
     let team = owner.post("teams", json!({ "name": "Crew" })).await;
     let team = team.text("id").to_owned();
     for member in [&one, &three] {
-        let path = owner.path(&format!("teams/{team}/principals/{member}"));
+        let path = owner.path(&format!("teams/{team}/members/{member}"));
         let put = owner
             .bearer
             .send(Method::PUT, &path, &[], Value::Null)
@@ -515,7 +516,10 @@ impl Owner {
     async fn client(&self, gateway: &Gateway) -> Client {
         let made = self
             .bearer
-            .post("/self/credentials", json!({ "kind": "access-key" }))
+            .post(
+                &self.path("self/credentials"),
+                json!({ "kind": "access-key" }),
+            )
             .await;
         assert_eq!(made.status, 201, "{}", made.body);
         let key = Key {

@@ -4,6 +4,7 @@ mod collect;
 mod destroy;
 mod root;
 mod rotate;
+mod settle;
 mod verify;
 mod world;
 

@@ -144,14 +144,15 @@ impl Settled {
         let of_org = routes().filter(|route| {
             route.method == Method::GET
                 && route.path.contains("{org}")
-                && !["ListActivity", "GetUsage"].contains(&route.id)
+                && !["ListActivity", "GetUsage", "GroupUsage"].contains(&route.id)
         });
         for route in of_org.filter(|route| names_known(route, &self.names)) {
             let request = ask(route, &self.names);
             let path = request.target.strip_prefix(ROOT).expect("a path");
             let mut shown = self.owner.get(path).await.body;
             // When a credential was last used is told with a delay.
-            if let Some(items) = shown["items"].as_array_mut() {
+            let items = shown.get_mut("items").and_then(Value::as_array_mut);
+            if let Some(items) = items {
                 for item in items {
                     item["last_used_at"] = Value::Null;
                 }

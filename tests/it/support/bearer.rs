@@ -22,7 +22,7 @@ pub struct Reply {
     pub status: u16,
     /// Its header fields.
     pub headers: HeaderMap,
-    /// Its JSON; null, if it has no body.
+    /// Its JSON, or its text as JSON; null, if it has no body.
     pub body: Value,
 }
 
@@ -100,8 +100,11 @@ impl Bearer {
             .send_unsigned(method.clone(), &target, &fields, body.to_owned())
             .await
             .expect("an answer");
+        let kind = answer.headers.get(CONTENT_TYPE);
+        let is_text = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/"));
         let body = match answer.body.is_empty() {
             true => Value::Null,
+            false if is_text => String::from_utf8_lossy(&answer.body).into(),
             false => serde_json::from_slice(&answer.body).expect("JSON"),
         };
         let reply = Reply {
