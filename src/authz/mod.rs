@@ -15,8 +15,8 @@ mod tests;
 pub use action::{
     AbortUpload, Access, Action, AppendActivity, Area, CompleteUpload, CreateBucket,
     CreateOwnCredential, CreateUpload, DeleteBucket, DeleteObject, DeleteOrganization,
-    DeleteSecret, DescribeSecret, ExportOrganization, GetObject, HeadBucket, KeepAnswer,
-    ListBuckets, ListObjects, ListOwnCredentials, ListParts, ListSecrets, ListUploads,
+    DeleteSecret, DescribeSecret, DrawPassword, ExportOrganization, GetObject, HeadBucket,
+    KeepAnswer, ListBuckets, ListObjects, ListOwnCredentials, ListParts, ListSecrets, ListUploads,
     ManageAgents, ManageCredentials, ManageGrants, ManagePeople, ManageSettings, PutObject,
     PutPart, PutSecret, ReadActivity, ReadAgentRecords, ReadAgents, ReadCredentials, ReadGrants,
     ReadPeople, ReadSettings, ReadUsage, RecordUsage, RevealSecret, RevokeOwnCredential, Row,

@@ -31,7 +31,7 @@ use super::rights::{Asked, Refusal, Rights, Rule, decide, judge};
 ///     principal: names::PrincipalId::from_bytes([1; 16]),
 ///     resource: InOrganization,
 ///     rule: bulkhead::authz::Rule::Operator,
-///     limits: bulkhead::authz::Limits::NONE,
+///     limits: None,
 ///     _action: std::marker::PhantomData,
 /// };
 /// ```
@@ -41,7 +41,8 @@ pub struct Permit<A: Action> {
     principal: PrincipalId,
     resource: A::Resource,
     rule: Rule,
-    limits: Limits,
+    /// Apart: a permit is kept with every log and stream, and most have none.
+    limits: Option<Box<Limits>>,
     _action: PhantomData<fn() -> A>,
 }
 
@@ -145,7 +146,7 @@ impl<A: Action> Permit<A> {
             principal,
             resource,
             rule,
-            limits: Limits::NONE,
+            limits: None,
             _action: PhantomData,
         }
     }
@@ -153,12 +154,13 @@ impl<A: Action> Permit<A> {
     /// The same, for an organization that may have no more than this.
     #[must_use]
     pub fn within(self, limits: Limits) -> Self {
+        let limits = (limits != Limits::NONE).then(|| Box::new(limits));
         Self { limits, ..self }
     }
 
     /// How much the organization may have once it is done.
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        self.limits.as_deref().unwrap_or(&Limits::NONE)
     }
 
     /// The organization that the permit opens.

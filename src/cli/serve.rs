@@ -24,10 +24,13 @@ use crate::http::kv::Kv;
 use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
+use crate::http::secrets_manager::SecretsManager;
 use crate::http::{Health, OperatorToken};
 use crate::metering::{Credits, Metering, Usage};
 use crate::ops::provision::{FirstStart, first_start};
-use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays, Settler};
+use crate::ops::{
+    Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays, Settler,
+};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
 use crate::vault::Vault;
@@ -117,6 +120,7 @@ struct House {
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
+    secrets: Arc<SecretsManager>,
     vault: Arc<Vault>,
 }
 
@@ -178,6 +182,7 @@ impl House {
         Ok(Self {
             s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
             pipeline: Arc::new(pipeline),
+            secrets: Arc::new(SecretsManager::new(Arc::clone(&vault), &config.api)),
             vault,
             opened,
             blobs,
@@ -187,12 +192,21 @@ impl House {
         })
     }
 
+    /// One address for all of Amazon's APIs, told apart as their clients do.
     async fn serve_api(&self, listener: Listener, net: &config::Net, stop: Stop) {
-        let (pipeline, s3) = (Arc::clone(&self.pipeline), Arc::clone(&self.s3));
+        let pipeline = Arc::clone(&self.pipeline);
+        let (s3, secrets) = (Arc::clone(&self.s3), Arc::clone(&self.secrets));
         listener
             .serve(net, stop, move |request, peer| {
-                let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-                async move { pipeline.answer(&*s3, request, &peer).await }
+                let pipeline = Arc::clone(&pipeline);
+                let (s3, secrets) = (Arc::clone(&s3), Arc::clone(&secrets));
+                async move {
+                    if SecretsManager::is_asked(request.headers()) {
+                        pipeline.answer(&*secrets, request, &peer).await
+                    } else {
+                        pipeline.answer(&*s3, request, &peer).await
+                    }
+                }
             })
             .await;
     }
@@ -339,6 +353,25 @@ impl Background {
         );
         let stopping = stop.clone();
         jobs.spawn(async move { settler.run(stopping.requested()).await });
+
+        let expirer = Expirer::new(
+            opened.jobs.clone(),
+            Destroyer::new(
+                opened.jobs.clone(),
+                opened.platform.clone(),
+                Arc::clone(&house.blobs),
+                Arc::clone(&opened.keyring),
+                opened.node,
+                opened.clock.clone(),
+            ),
+            Arc::clone(&house.vault),
+            Arc::clone(&opened.audit),
+            Operator::authenticated(),
+            opened.node,
+            opened.clock.clone(),
+        );
+        let stopping = stop.clone();
+        jobs.spawn(async move { expirer.run(stopping.requested()).await });
 
         let mut writers = JoinSet::new();
         let (audit, stopping) = (Arc::clone(&opened.audit), stop_writers.clone());

@@ -5,6 +5,7 @@ pub mod kv;
 pub mod net;
 pub mod pipeline;
 pub mod s3;
+pub mod secrets_manager;
 
 mod health;
 mod operator;

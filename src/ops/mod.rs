@@ -6,6 +6,7 @@ mod checkpoint;
 mod collect;
 mod destroy;
 mod error;
+mod expire;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod lock;
@@ -30,6 +31,7 @@ pub use checkpoint::{CheckpointError, Checkpoints};
 pub use collect::{Collected, Collector, CollectorSettings};
 pub use destroy::Destroyer;
 pub use error::OpsError;
+pub use expire::{Expired, Expirer};
 pub use replays::{Answered, Pending as PendingAnswer, Replay, Replays};
 pub use root::{RootDestroyed, RootRotated, RootRotation};
 pub use rotate::{Rotated, Rotation};

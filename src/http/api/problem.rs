@@ -24,7 +24,7 @@ pub struct Problem {
     /// For people.
     detail: String,
     /// The member of the body, or the parameter, that is not as it has to be.
-    field: Option<String>,
+    field: Option<Box<str>>,
     /// The limit that is reached.
     limit: Option<&'static str>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
@@ -79,7 +79,7 @@ impl Problem {
 
     /// Names the member or parameter that is wrong.
     pub(super) fn at(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(field.into().into_boxed_str());
         self
     }
 

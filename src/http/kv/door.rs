@@ -146,6 +146,10 @@ impl Door for Kv {
             Target::Folder(prefix) => metadata::list(self, call, prefix).await,
             Target::MountOf { is_ours } => system::mount_of(call, is_ours),
             Target::Only(_) => match operation {
+                Operation::ReadConfig => metadata::read_config(self, call).await,
+                Operation::WriteConfig => {
+                    metadata::write_config(self, call, &collected(body).await?).await
+                }
                 Operation::LookupSelf => token::lookup(self, call, &shown).await,
                 Operation::RenewSelf => token::renew(self, call, &shown).await,
                 Operation::RevokeSelf => token::revoke(self, call).await,

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use http::header::{ALLOW, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use wire::kv::{InvalidMessage, InvalidTarget};
 
@@ -20,8 +20,17 @@ pub struct KvError {
     status: StatusCode,
     /// Nothing, where something is not there.
     text: Option<Cow<'static, str>>,
-    header: Option<(HeaderName, HeaderValue)>,
+    hint: Option<Hint>,
     fault: Fault,
+}
+
+/// What a header field says beside.
+#[derive(Debug)]
+enum Hint {
+    /// The methods that the place takes.
+    Allow(Box<str>),
+    /// When to try again, in seconds.
+    RetryAfter(u64),
 }
 
 #[derive(Serialize)]
@@ -34,13 +43,13 @@ impl KvError {
         Self {
             status,
             text: Some(text.into()),
-            header: None,
+            hint: None,
             fault: Fault::Caller,
         }
     }
 
-    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+    fn with(mut self, hint: Hint) -> Self {
+        self.hint = Some(hint);
         self
     }
 
@@ -65,17 +74,14 @@ impl KvError {
         Self {
             status: StatusCode::NOT_FOUND,
             text: None,
-            header: None,
+            hint: None,
             fault: Fault::Caller,
         }
     }
 
     pub(super) fn method_not_allowed(allowed: &[&str]) -> Self {
-        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "unsupported operation");
-        match HeaderValue::from_str(&allowed.join(", ")) {
-            Ok(allowed) => error.with(ALLOW, allowed),
-            Err(_) => error,
-        }
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "unsupported operation")
+            .with(Hint::Allow(allowed.join(", ").into()))
     }
 
     pub(super) fn invalid(text: impl Into<Cow<'static, str>>) -> Self {
@@ -90,7 +96,7 @@ impl KvError {
 
     fn unavailable(cause: impl ToString) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not possible now")
-            .with(RETRY_AFTER, HeaderValue::from_static("1"))
+            .with(Hint::RetryAfter(1))
             .with_fault(Fault::Operator(cause.to_string()))
     }
 
@@ -99,8 +105,7 @@ impl KvError {
     }
 
     fn too_many(text: String, retry_after_seconds: u64) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, text)
-            .with(RETRY_AFTER, HeaderValue::from(retry_after_seconds))
+        Self::new(StatusCode::TOO_MANY_REQUESTS, text).with(Hint::RetryAfter(retry_after_seconds))
     }
 
     /// The answer that says it.
@@ -110,8 +115,17 @@ impl KvError {
             Ok(answer) if !is_head => answer,
             _ => answer::empty(self.status),
         };
-        if let Some((name, value)) = &self.header {
-            answer.head.headers_mut().insert(name, value.clone());
+        let headers = answer.head.headers_mut();
+        match &self.hint {
+            Some(Hint::Allow(methods)) => {
+                if let Ok(methods) = HeaderValue::from_str(methods) {
+                    headers.insert(ALLOW, methods);
+                }
+            }
+            Some(Hint::RetryAfter(seconds)) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
+            }
+            None => {}
         }
         answer
     }
@@ -157,11 +171,17 @@ impl From<TenancyError> for KvError {
 
 impl From<Refusal> for KvError {
     fn from(refusal: Refusal) -> Self {
+        let text = refusal.to_string();
         let error = match refusal {
+            // Neither is a question of rights: they are noted as any other answer is.
+            Refusal::NoCredit => return Self::new(StatusCode::FORBIDDEN, text),
+            Refusal::OverLimit { .. } => {
+                return Self::new(StatusCode::TOO_MANY_REQUESTS, text);
+            }
             Refusal::Sealed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Vault is sealed"),
             _ => Self::new(StatusCode::FORBIDDEN, PERMISSION_DENIED),
         };
-        error.with_fault(Fault::Refused(refusal.to_string()))
+        error.with_fault(Fault::Refused(text))
     }
 }
 

@@ -13,7 +13,10 @@ use super::service::Kv;
 use super::values::{
     ATTEMPTS_MAX, MOUNT_TYPE, deletion_time, done, may, missing_if_deleted, new_secret,
 };
-use crate::authz::{DeleteSecret, DescribeSecret, ListSecrets, OfSecret, PutSecret, UnderPath};
+use crate::authz::{
+    DeleteSecret, DescribeSecret, InOrganization, ListSecrets, ManageSettings, OfSecret, PutSecret,
+    ReadSettings, UnderPath,
+};
 use crate::http::pipeline::{Answer, Call};
 use crate::vault::{Deletion, Description, Settings, State, Tags, VaultError, VersionState};
 
@@ -35,6 +38,13 @@ struct VersionView {
     created_time: String,
     deletion_time: String,
     destroyed: bool,
+}
+
+#[derive(Serialize)]
+struct ConfigView {
+    cas_required: bool,
+    delete_version_after: String,
+    max_versions: u32,
 }
 
 #[derive(Serialize)]
@@ -145,6 +155,39 @@ pub(super) async fn patch(
         }
     });
     missing_if_deleted(changed.await)?;
+    Ok(answer::done())
+}
+
+/// How secrets are kept that do not say so themselves.
+pub(super) async fn read_config(kv: &Kv, call: &Call) -> Result<Answer, KvError> {
+    let permit = call.permit::<ReadSettings>(InOrganization)?;
+    let defaults = kv.vault.defaults(permit).await?;
+    let view = ConfigView {
+        cas_required: defaults.check_required,
+        delete_version_after: format_duration(
+            defaults.delete_versions_after_ms.unwrap_or_default(),
+        ),
+        max_versions: defaults.versions_max.unwrap_or_default(),
+    };
+    answer::data(StatusCode::OK, call.id(), MOUNT_TYPE, &view)
+}
+
+pub(super) async fn write_config(kv: &Kv, call: &Call, body: &[u8]) -> Result<Answer, KvError> {
+    let change = MetadataChange::parse(body)?;
+    let versions_max = versions_max(&change)?;
+    let permit = call.permit::<ManageSettings>(InOrganization)?;
+    let changed = kv.vault.change_defaults(permit, |defaults| {
+        if let Field::Given(_) = change.max_versions {
+            defaults.versions_max = versions_max;
+        }
+        if let Field::Given(required) = change.cas_required {
+            defaults.check_required = required;
+        }
+        if let Field::Given(Milliseconds(ms)) = change.delete_version_after {
+            defaults.delete_versions_after_ms = Some(ms).filter(|ms| *ms > 0);
+        }
+    });
+    changed.await?;
     Ok(answer::done())
 }
 

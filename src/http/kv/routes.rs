@@ -2,8 +2,8 @@ use wire::kv::Place;
 
 use super::token::LOG_IN;
 use crate::authz::{
-    Action, DeleteSecret, DescribeSecret, ListSecrets, PutSecret, RevealSecret,
-    RevokeOwnCredential, ShowSelf,
+    Action, DeleteSecret, DescribeSecret, ListSecrets, ManageSettings, PutSecret, ReadSettings,
+    RevealSecret, RevokeOwnCredential, ShowSelf,
 };
 use crate::http::pipeline::Intent;
 
@@ -36,6 +36,10 @@ pub enum Operation {
     DeleteMetadata,
     /// Lists secrets.
     List,
+    /// Shows how secrets are kept that do not say so themselves.
+    ReadConfig,
+    /// Changes it.
+    WriteConfig,
     /// Shows the token.
     LookupSelf,
     /// Renews the token.
@@ -188,6 +192,15 @@ pub const ROUTES: &[Route] = &[
     .does(DeleteSecret::NAME, Intent::Durable),
     Route::new("KvList", Place::Folder, &[LIST], Operation::List)
         .does(ListSecrets::NAME, Intent::None),
+    Route::new("KvReadConfig", Place::Config, READ, Operation::ReadConfig)
+        .does(ReadSettings::NAME, Intent::None),
+    Route::new(
+        "KvWriteConfig",
+        Place::Config,
+        WRITE,
+        Operation::WriteConfig,
+    )
+    .does(ManageSettings::NAME, Intent::Durable),
     Route::new(
         "KvLookupSelf",
         Place::LookupSelf,

@@ -125,12 +125,15 @@ pub(super) async fn write(
     let check = write.cas.map_or(Check::Any, Check::Version);
     let text = write.data.expose().get();
     for _ in 0..ATTEMPTS_MAX {
-        match kv.vault.put(may(call, path)?, new_value(text, check)).await {
+        let permit = may(call, path)?;
+        let defaults = kv.vault.defaults_for(&permit).await?;
+        let value = new_value(text, check);
+        match kv.vault.put_by(permit, value, defaults).await {
             Err(VaultError::NoSuchSecret) => {}
             outcome => return written(call, &outcome?),
         }
         let new = new_secret(Some(new_value(text, check)), Settings::default());
-        match kv.vault.create(may(call, path)?, new).await {
+        match kv.vault.create_by(may(call, path)?, new, defaults).await {
             // Somebody was as quick.
             Err(VaultError::Exists) => {}
             outcome => return written(call, &outcome?),
@@ -153,9 +156,9 @@ pub(super) async fn patch(
     let rule = Some(permit.rule());
     call.record(RevealSecret::NAME, resource, rule, Decision::Intended)
         .await?;
-    let mut permit = Some(permit);
+    let mut first = Some(permit);
     for _ in 0..ATTEMPTS_MAX {
-        let leave = match permit.take() {
+        let leave = match first.take() {
             Some(leave) => leave,
             None => may(call, path)?,
         };
@@ -163,7 +166,10 @@ pub(super) async fn patch(
             Err(VaultError::VersionGone(version)) => return gone(call, &version),
             revealed => missing_if_deleted(revealed)?,
         };
-        if revealed.secret.settings.check_required && write.cas.is_none() {
+        let permit = may(call, path)?;
+        let defaults = kv.vault.defaults_for(&permit).await?;
+        let has_to_check = revealed.secret.settings.check_required || defaults.check_required;
+        if has_to_check && write.cas.is_none() {
             return Err(VaultError::CheckRequired.into());
         }
         if write.cas.is_some_and(|cas| cas != revealed.version.number) {
@@ -175,11 +181,8 @@ pub(super) async fn patch(
         })?;
         let text = merged(target, write.data);
         let check = Check::Version(revealed.version.number);
-        match kv
-            .vault
-            .put(may(call, path)?, new_value(&text, check))
-            .await
-        {
+        let value = new_value(&text, check);
+        match kv.vault.put_by(permit, value, defaults).await {
             Err(VaultError::CheckFailed { .. }) if write.cas.is_none() => {}
             Err(VaultError::NoSuchSecret) => return Err(KvError::not_found()),
             outcome => return written(call, &outcome?),

@@ -72,14 +72,8 @@ pub struct Login {
 struct Written<'a> {
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
-    #[serde(default)]
-    options: Option<Options>,
-}
-
-#[derive(Deserialize)]
-struct Options {
-    #[serde(default)]
-    cas: Option<Number>,
+    #[serde(borrow, default)]
+    options: Option<BTreeMap<String, &'a RawValue>>,
 }
 
 /// What stands where a number is expected.
@@ -104,7 +98,15 @@ impl<'a> ValueWrite<'a> {
         let data = Object::of(data).ok_or(InvalidMessage(
             "data is a JSON object in which no name comes twice",
         ))?;
-        let cas = written.options.and_then(|options| options.cas);
+        let cas = match written
+            .options
+            .as_ref()
+            .and_then(|options| options.get("cas"))
+        {
+            Some(cas) => serde_json::from_str(cas.get())
+                .map_err(|_| InvalidMessage("error parsing check-and-set parameter"))?,
+            None => None,
+        };
         Ok(Self {
             data,
             cas: cas.map(|Number(cas)| cas),
@@ -140,9 +142,12 @@ fn wiped<'de, D: Deserializer<'de>>(decoder: D) -> Result<Zeroizing<String>, D::
     String::deserialize(decoder).map(Zeroizing::new)
 }
 
-/// The decoder's own error might quote a value.
+/// Reads an object: an array would be taken for its members in their order. The decoder's own
+/// error might quote a value.
 fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, InvalidMessage> {
-    serde_json::from_slice(body).map_err(|_| InvalidMessage("error parsing JSON"))
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let read = serde_json::from_slice(body).ok().filter(|_| is_object);
+    read.ok_or(InvalidMessage("error parsing JSON"))
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {

@@ -292,11 +292,13 @@ fn bodies_say_what_they_have_to_and_errors_quote_nothing() {
         "{",
         "[]",
         "{}",
+        r#"[{"a":1}]"#,
         r#"{"data":null}"#,
         r#"{"data":"hunter2"}"#,
         r#"{"data":{"a":1,"a":"hunter2"}}"#,
         r#"{"data":{},"data":{}}"#,
         r#"{"data":{},"options":{"cas":-1}}"#,
+        r#"{"data":{},"options":[1]}"#,
         r#"{"data":{},"options":{"cas":"hunter2"}}"#,
         r#"{"data":{},"options":{"cas":1.5}}"#,
         r#"{"data":{}} x"#,
@@ -312,6 +314,9 @@ fn bodies_say_what_they_have_to_and_errors_quote_nothing() {
         r#"{"versions":1}"#,
     ] {
         assert!(parse_versions(bad.as_bytes()).is_err(), "{bad}");
+    }
+    for bad in ["[]", "[5]", "1", "null", "{} x"] {
+        assert!(MetadataChange::parse(bad.as_bytes()).is_err(), "{bad}");
     }
     let body = br#"{"max_versions":"5","cas_required":null,"delete_version_after":"90m",
         "custom_metadata":{"a":"b","c":null}}"#;

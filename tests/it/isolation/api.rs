@@ -151,8 +151,7 @@ impl Settled {
             let path = request.target.strip_prefix(ROOT).expect("a path");
             let mut shown = self.owner.get(path).await.body;
             // When a credential was last used is told with a delay.
-            let items = shown.get_mut("items").and_then(Value::as_array_mut);
-            if let Some(items) = items {
+            if let Some(items) = shown.get_mut("items").and_then(Value::as_array_mut) {
                 for item in items {
                     item["last_used_at"] = Value::Null;
                 }

@@ -22,7 +22,7 @@ pub struct Reply {
     pub status: u16,
     /// Its header fields.
     pub headers: HeaderMap,
-    /// Its JSON, or its text as JSON; null, if it has no body.
+    /// Its JSON, or a text of another kind; null, if it has no body.
     pub body: Value,
 }
 
@@ -101,11 +101,14 @@ impl Bearer {
             .await
             .expect("an answer");
         let kind = answer.headers.get(CONTENT_TYPE);
-        let is_text = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/"));
-        let body = match answer.body.is_empty() {
-            true => Value::Null,
-            false if is_text => String::from_utf8_lossy(&answer.body).into(),
-            false => serde_json::from_slice(&answer.body).expect("JSON"),
+        let kind = kind.map_or("", |kind| kind.to_str().expect("text"));
+        let body = match kind {
+            // A HEAD has the fields of what it does not show.
+            _ if answer.body.is_empty() => Value::Null,
+            "application/json" | "application/problem+json" => {
+                serde_json::from_slice(&answer.body).expect("JSON")
+            }
+            _ => Value::String(String::from_utf8(answer.body.to_vec()).expect("text")),
         };
         let reply = Reply {
             status: answer.status.as_u16(),

@@ -17,6 +17,7 @@ use bulkhead::drive::{Drive, DriveSettings};
 use bulkhead::entropy::Entropy;
 use bulkhead::http::OperatorToken;
 use bulkhead::http::api::{Api, Parts};
+use bulkhead::http::kv::Kv;
 use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
@@ -25,6 +26,7 @@ use bulkhead::metering::{Credits, Metering, Usage};
 use bulkhead::ops::{Administration, Replays, provision};
 use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
+use bulkhead::vault::Vault;
 use bytes::Bytes;
 use http::Response;
 use http_body_util::{Either, Full};
@@ -38,7 +40,7 @@ use super::sign::Key;
 pub struct Gateway {
     /// The address of the S3 door.
     pub api: SocketAddr,
-    /// The address of `/api/v1`.
+    /// The address of `/api/v1` and `/v1`.
     pub control: SocketAddr,
     /// What was answered.
     pub metrics: Metrics,
@@ -138,6 +140,13 @@ impl Gateway {
         ));
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
+        let vault = Arc::new(Vault::new(
+            catalog.clone(),
+            Arc::clone(&keyring),
+            clock.clone(),
+            entropy.clone(),
+        ));
+        let kv = Kv::new(vault, Arc::clone(&tenancy), clock.clone());
         let secret = config::Secret::new(token.to_owned());
         let control = Api::new(
             OperatorToken::new(Some(&secret)),
@@ -164,7 +173,7 @@ impl Gateway {
         );
         Self {
             api: serve_api(Arc::clone(&pipeline), S3::new(Arc::new(drive), &settings)).await,
-            control: serve_control(pipeline, control).await,
+            control: serve_control(pipeline, control, kv).await,
             metrics,
             store,
             blobs,
@@ -264,14 +273,18 @@ async fn serve_api(pipeline: Arc<Pipeline>, s3: S3) -> SocketAddr {
     address
 }
 
-async fn serve_control(pipeline: Arc<Pipeline>, api: Api) -> SocketAddr {
+async fn serve_control(pipeline: Arc<Pipeline>, api: Api, kv: Kv) -> SocketAddr {
     let (listener, address) = listen("control").await;
-    let api = Arc::new(api);
+    let (api, kv) = (Arc::new(api), Arc::new(kv));
     tokio::spawn(async move {
         let answer = move |request, peer: Arc<Peer>| {
             let (pipeline, api) = (Arc::clone(&pipeline), Arc::clone(&api));
+            let kv = Arc::clone(&kv);
             async move {
-                let answer = api.answer(&pipeline, request, &peer).await;
+                let answer = match api.answer(&pipeline, request, &peer).await {
+                    Err(request) => kv.answer(&pipeline, request, &peer).await,
+                    answer => answer,
+                };
                 answer.map_or_else(
                     |_| Response::new(Either::Left(Full::<Bytes>::default())),
                     |answer| answer.map(Either::Right),
