@@ -28,9 +28,11 @@ use crate::http::s3::S3;
 use crate::http::secrets_manager::SecretsManager;
 use crate::http::sts::Sts;
 use crate::http::{Health, OperatorToken};
-use crate::metering::{Credits, Metering};
+use crate::metering::{Credits, Metering, Usage};
 use crate::ops::provision::{FirstStart, first_start};
-use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays};
+use crate::ops::{
+    Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays, Settler,
+};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
 use crate::vault::Vault;
@@ -270,6 +272,12 @@ impl House {
                 administration: Arc::clone(&opened.administration),
                 metering: Arc::clone(&self.metering),
                 credits: Arc::clone(&self.credits),
+                usage: Usage::new(
+                    opened.catalog.clone(),
+                    Arc::clone(&opened.keyring),
+                    opened.clock.clone(),
+                    opened.entropy.clone(),
+                ),
                 activity: ActivityReader::new(
                     opened.catalog.clone(),
                     opened.platform.clone(),
@@ -351,6 +359,17 @@ impl Background {
         );
         let stopping = stop.clone();
         jobs.spawn(async move { collector.run(stopping.requested()).await });
+
+        let settler = Settler::new(
+            opened.jobs.clone(),
+            Arc::clone(&opened.tenancy),
+            Arc::clone(&house.credits),
+            Operator::authenticated(),
+            opened.node,
+            opened.clock.clone(),
+        );
+        let stopping = stop.clone();
+        jobs.spawn(async move { settler.run(stopping.requested()).await });
 
         let expirer = Expirer::new(
             opened.jobs.clone(),

@@ -2,6 +2,7 @@
 
 mod activity;
 mod api;
+mod billing;
 mod corpora;
 mod crash;
 mod damage;

@@ -9,6 +9,7 @@ use super::people::{self, People};
 use super::plans::{self, Plans};
 use super::public::{self, Public};
 use super::route::Route;
+use super::usage::{self, OfUsage};
 
 /// What a route leads to, by area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +24,11 @@ pub(super) enum Endpoint {
     Credentials(Credentials),
     Plans(Plans),
     Billing(Billing),
+    Usage(OfUsage),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 10] = [
+pub(super) const TABLES: [&[Route]; 11] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -37,4 +39,5 @@ pub(super) const TABLES: [&[Route]; 10] = [
     credentials::ROUTES,
     plans::ROUTES,
     billing::ROUTES,
+    usage::ROUTES,
 ];

@@ -22,6 +22,7 @@ mod problem;
 mod public;
 mod route;
 mod service;
+mod usage;
 mod view;
 
 pub use billing_view::*;
@@ -30,4 +31,5 @@ pub use plan_view::*;
 pub use problem::ProblemView;
 pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};
 pub use service::{Api, Parts};
+pub use usage::*;
 pub use view::*;

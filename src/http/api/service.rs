@@ -13,7 +13,7 @@ use crate::authz::Operator;
 use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
-use crate::metering::{Credits, Metering};
+use crate::metering::{Credits, Metering, Usage};
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
 
@@ -23,6 +23,7 @@ pub struct Api {
     pub(super) administration: Arc<Administration>,
     pub(super) metering: Arc<Metering>,
     pub(super) credits: Arc<Credits>,
+    pub(super) usage: Usage,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
     pub(super) sign_ups: SignUps,
@@ -40,6 +41,8 @@ pub struct Parts {
     pub metering: Arc<Metering>,
     /// What is paid with.
     pub credits: Arc<Credits>,
+    /// What is used, by its parts.
+    pub usage: Usage,
     /// What was done.
     pub activity: ActivityReader,
     /// What was answered before.
@@ -54,6 +57,7 @@ impl Api {
             administration,
             metering,
             credits,
+            usage,
             activity,
             replays,
         } = parts;
@@ -62,6 +66,7 @@ impl Api {
             administration,
             metering,
             credits,
+            usage,
             activity,
             replays,
             sign_ups,

@@ -144,7 +144,7 @@ impl Settled {
         let of_org = routes().filter(|route| {
             route.method == Method::GET
                 && route.path.contains("{org}")
-                && !["ListActivity", "GetUsage"].contains(&route.id)
+                && !["ListActivity", "GetUsage", "GroupUsage"].contains(&route.id)
         });
         for route in of_org.filter(|route| names_known(route, &self.names)) {
             let request = ask(route, &self.names);
@@ -271,6 +271,13 @@ fn body(route: &Route, names: &Names) -> Value {
         }),
         "LogIn" => json!({ "email": names.of("email"), "password": "is not this one" }),
         "PutAgentRecord" => json!({ "value": "run" }),
+        "SendUsageEvents" => json!({ "events": [{
+            "id": "run-1",
+            "meter": "agent_runs",
+            "amount": 1,
+            "at": "2026-01-01T00:00:00Z",
+            "principal": names.of("agent"),
+        }] }),
         "SwitchOrganization" => json!({ "organization": names.of("org") }),
         id => panic!("what another organization would send to {id} is not said"),
     }

@@ -23,7 +23,7 @@ use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
 use bulkhead::http::secrets_manager::SecretsManager;
 use bulkhead::keyring::Keyring;
-use bulkhead::metering::{Credits, Metering};
+use bulkhead::metering::{Credits, Metering, Usage};
 use bulkhead::ops::{Administration, Replays, provision};
 use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
@@ -51,6 +51,8 @@ pub struct Gateway {
     keyring: Arc<Keyring>,
     tenancy: Arc<Tenancy>,
     audit: Arc<Audit>,
+    metering: Arc<Metering>,
+    clock: Clock,
     operator: Operator,
     _directory: TempDir,
 }
@@ -157,10 +159,21 @@ impl Gateway {
             Parts {
                 tenancy: Arc::clone(&tenancy),
                 administration: Arc::new(administration),
-                metering,
+                metering: Arc::clone(&metering),
                 credits,
+                usage: Usage::new(
+                    catalog.clone(),
+                    Arc::clone(&keyring),
+                    clock.clone(),
+                    entropy.clone(),
+                ),
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
-                replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
+                replays: Replays::new(
+                    catalog.clone(),
+                    Arc::clone(&keyring),
+                    clock.clone(),
+                    entropy,
+                ),
             },
         );
         Self {
@@ -173,6 +186,8 @@ impl Gateway {
             keyring,
             tenancy,
             audit,
+            metering,
+            clock,
             operator: Operator::authenticated(),
             _directory: directory,
         }
@@ -223,6 +238,26 @@ impl Gateway {
     /// Ends all faults.
     pub fn heal(&self) {
         self.store.heal();
+    }
+
+    /// The time that it is (RFC 3339).
+    pub fn now(&self) -> String {
+        rfc_3339(self.clock.now_ms())
+    }
+
+    /// The time some hours ago (RFC 3339).
+    pub fn hours_ago(&self, hours: u64) -> String {
+        rfc_3339(self.clock.now_ms() - hours * HOUR_MS)
+    }
+
+    /// The time in an hour (RFC 3339).
+    pub fn later(&self) -> String {
+        rfc_3339(self.clock.now_ms() + HOUR_MS)
+    }
+
+    /// Writes what was used so far.
+    pub async fn write_usage(&self) {
+        self.metering.run(ready(())).await;
     }
 
     /// Writes what was noted into the activity logs. Nobody is answered any more after that.
@@ -295,6 +330,15 @@ async fn listen(name: &'static str) -> (Listener, SocketAddr) {
     let address = listener.local_addr().expect("its address");
     (listener, address)
 }
+
+fn rfc_3339(ms: u64) -> String {
+    let seconds = i64::try_from(ms / 1_000).expect("a time");
+    let at = time::OffsetDateTime::from_unix_timestamp(seconds).expect("a time");
+    let text = at.format(&time::format_description::well_known::Rfc3339);
+    text.expect("a time")
+}
+
+const HOUR_MS: u64 = 3_600_000;
 
 fn drive_settings(settings: &config::Drive) -> DriveSettings {
     DriveSettings {
