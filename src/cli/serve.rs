@@ -283,6 +283,7 @@ impl House {
                     opened.platform.clone(),
                     Arc::clone(&opened.keyring),
                 ),
+                vault: Arc::clone(&self.vault),
                 replays: Replays::new(
                     opened.catalog.clone(),
                     Arc::clone(&opened.keyring),

@@ -369,7 +369,11 @@ impl Vault {
     }
 
     /// The version that is meant, with the record of its value.
-    fn select(&self, held: &Held, which: &Selector) -> Result<(VersionInfo, [u8; 16]), VaultError> {
+    pub(super) fn select(
+        &self,
+        held: &Held,
+        which: &Selector,
+    ) -> Result<(VersionInfo, [u8; 16]), VaultError> {
         let is_meant = |version: &VersionInfo| match which {
             Selector::Current => version.has_stage(stages::CURRENT),
             Selector::Number(number) => version.number == *number,

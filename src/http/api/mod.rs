@@ -21,7 +21,10 @@ mod plans;
 mod problem;
 mod public;
 mod route;
+mod secret_view;
+mod secrets;
 mod service;
+mod shares;
 mod usage;
 mod view;
 
@@ -30,6 +33,7 @@ pub use openapi::document;
 pub use plan_view::*;
 pub use problem::ProblemView;
 pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};
+pub use secret_view::*;
 pub use service::{Api, Parts};
 pub use usage::*;
 pub use view::*;

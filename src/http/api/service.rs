@@ -16,6 +16,7 @@ use crate::http::pipeline::{Body, Head, Pipeline, Visit};
 use crate::metering::{Credits, Metering, Usage};
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
+use crate::vault::Vault;
 
 /// `/api/v1`: organizations as their members, agents and the platform's operator manage them.
 pub struct Api {
@@ -26,6 +27,7 @@ pub struct Api {
     pub(super) usage: Usage,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
+    pub(super) vault: Arc<Vault>,
     pub(super) sign_ups: SignUps,
     pub(super) document: bytes::Bytes,
     token: OperatorToken,
@@ -47,6 +49,8 @@ pub struct Parts {
     pub activity: ActivityReader,
     /// What was answered before.
     pub replays: Replays,
+    /// Secrets.
+    pub vault: Arc<Vault>,
 }
 
 impl Api {
@@ -60,6 +64,7 @@ impl Api {
             usage,
             activity,
             replays,
+            vault,
         } = parts;
         Self {
             tenancy,
@@ -69,6 +74,7 @@ impl Api {
             usage,
             activity,
             replays,
+            vault,
             sign_ups,
             // A document of ours is always written.
             document: serde_json::to_vec(&openapi::document())

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry};
 use bulkhead::authn::Authn;
 use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
 use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
 use bulkhead::catalog::{self, Catalog, Fault, FaultyStore, SqliteStore, Store, doors};
-use bulkhead::clock::Clock;
+use bulkhead::clock::{Clock, ManualClock};
 use bulkhead::config;
 use bulkhead::drive::{Drive, DriveSettings};
 use bulkhead::entropy::Entropy;
@@ -54,6 +55,7 @@ pub struct Gateway {
     metering: Arc<Metering>,
     clock: Clock,
     operator: Operator,
+    hand: ManualClock,
     _directory: TempDir,
 }
 
@@ -72,7 +74,7 @@ impl Gateway {
     /// Starts a gateway whose operator shows `token`.
     pub async fn start(token: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (clock, _hand) = Clock::manual(Clock::system().now_ms());
+        let (clock, hand) = Clock::manual(Clock::system().now_ms());
         let entropy = Entropy::system();
         let path = directory.path().join("data").join("catalog.sqlite");
         let store = SqliteStore::open(&path, 2, clock.clone()).expect("a catalog");
@@ -151,7 +153,7 @@ impl Gateway {
             S3::new(drive, &settings),
             SecretsManager::new(Arc::clone(&vault), &settings),
         );
-        let kv = Kv::new(vault, Arc::clone(&tenancy), clock.clone());
+        let kv = Kv::new(Arc::clone(&vault), Arc::clone(&tenancy), clock.clone());
         let secret = config::Secret::new(token.to_owned());
         let control = Api::new(
             OperatorToken::new(Some(&secret)),
@@ -174,6 +176,7 @@ impl Gateway {
                     clock.clone(),
                     entropy,
                 ),
+                vault,
             },
         );
         Self {
@@ -189,6 +192,7 @@ impl Gateway {
             metering,
             clock,
             operator: Operator::authenticated(),
+            hand,
             _directory: directory,
         }
     }
@@ -223,6 +227,12 @@ impl Gateway {
     /// A client of Secrets Manager.
     pub fn secrets_client(&self, tenant: &Tenant) -> Client {
         Client::of_service(self.api, tenant.key.clone(), "secretsmanager")
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, time: Duration) {
+        self.hand.advance(time);
+        self.store.poll().await.expect("a catalog that answers");
     }
 
     /// The stores' calls so far.
@@ -267,7 +277,12 @@ impl Gateway {
 
     /// What is written in an organization's activity log.
     pub async fn log(&self, tenant: &Tenant) -> Vec<Entry> {
-        let permit = read_activity_as_operator(&self.operator, tenant.org);
+        self.log_of(tenant.org).await
+    }
+
+    /// The same of an organization that was made over the API.
+    pub async fn log_of(&self, org: OrgId) -> Vec<Entry> {
+        let permit = read_activity_as_operator(&self.operator, org);
         let mut entries = Vec::new();
         AuditReader::new(&self.catalog, Arc::clone(&self.keyring), permit)
             .walk(&BTreeMap::new(), |logged| {
