@@ -24,8 +24,9 @@ pub use action::{
 pub use allowance::{Allowance, Receipt};
 pub use caller::{Caller, CredentialKind, Identity, Narrowing, Operator, Scope, Standing};
 pub use permit::{
-    Permit, authorize, explain, explain_principal, keep_answer, read_activity_as_operator,
-    read_usage_as_operator, record_activity, record_activity_as_operator, record_usage,
+    Permit, authorize, create_bucket_as_operator, explain, explain_principal, keep_answer,
+    read_activity_as_operator, read_usage_as_operator, record_activity,
+    record_activity_as_operator, record_usage,
 };
 pub use resource::{
     HOMES, Home, InBucket, InOrganization, Named, OfHome, OfObject, OfSecret, OfSubject, Resource,

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
 use super::action::{
-    Action, AppendActivity, KeepAnswer, ReadActivity, ReadUsage, RecordUsage, Row,
+    Action, AppendActivity, CreateBucket, KeepAnswer, ReadActivity, ReadUsage, RecordUsage, Row,
 };
 use super::caller::{Caller, Narrowing, Operator, Standing};
 use super::resource::{
@@ -120,6 +120,15 @@ pub fn read_activity_as_operator(_: &Operator, org: OrgId) -> Permit<ReadActivit
 /// Lets the operator see what `org` used: totals, never content.
 pub fn read_usage_as_operator(_: &Operator, org: OrgId) -> Permit<ReadUsage> {
     Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
+}
+
+/// Lets the operator make a bucket in `org` while it is provisioned: a name, and nothing in it.
+pub fn create_bucket_as_operator(
+    _: &Operator,
+    org: OrgId,
+    resource: InBucket,
+) -> Permit<CreateBucket> {
+    Permit::new(org, OPERATOR, resource, Rule::Operator)
 }
 
 /// Lets metering count what `caller` used.

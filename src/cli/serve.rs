@@ -25,7 +25,7 @@ use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
 use crate::http::{Health, OperatorToken};
 use crate::metering::Metering;
-use crate::ops::provision::{FirstStart, first_start};
+use crate::ops::provision::{FirstStart, Provisioner, ProvisionerParts, first_start};
 use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
@@ -113,6 +113,7 @@ struct House {
     metering: Arc<Metering>,
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
+    drive: Arc<Drive>,
     s3: Arc<S3>,
 }
 
@@ -159,8 +160,10 @@ impl House {
             clock,
             entropy,
         );
+        let drive = Arc::new(drive);
         Ok(Self {
-            s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
+            s3: Arc::new(S3::new(Arc::clone(&drive), &config.api)),
+            drive,
             pipeline: Arc::new(pipeline),
             opened,
             blobs,
@@ -210,6 +213,15 @@ impl House {
             Parts {
                 tenancy: Arc::clone(&opened.tenancy),
                 administration: Arc::clone(&opened.administration),
+                provisioner: Provisioner::new(ProvisionerParts {
+                    platform: opened.platform.clone(),
+                    keyring: Arc::clone(&opened.keyring),
+                    tenancy: Arc::clone(&opened.tenancy),
+                    administration: Arc::clone(&opened.administration),
+                    drive: Arc::clone(&self.drive),
+                    clock: opened.clock.clone(),
+                    entropy: opened.entropy.clone(),
+                }),
                 metering: Arc::clone(&self.metering),
                 activity: ActivityReader::new(
                     opened.catalog.clone(),

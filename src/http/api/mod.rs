@@ -15,6 +15,7 @@ mod operator;
 mod organization;
 mod people;
 mod problem;
+mod provision;
 mod public;
 mod route;
 mod service;

@@ -155,7 +155,7 @@ impl Problem {
         .with_fault(Fault::Operator(cause.to_string()))
     }
 
-    fn unavailable(cause: impl ToString) -> Self {
+    pub(super) fn unavailable(cause: impl ToString) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
@@ -165,7 +165,7 @@ impl Problem {
         .with_fault(Fault::Operator(cause.to_string()))
     }
 
-    fn damaged(what: String) -> Self {
+    pub(super) fn damaged(what: String) -> Self {
         Self::internal(&what).with_fault(Fault::Damaged(what))
     }
 

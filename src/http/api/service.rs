@@ -14,6 +14,7 @@ use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
 use crate::metering::Metering;
+use crate::ops::provision::Provisioner;
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
 
@@ -21,6 +22,7 @@ use crate::tenancy::{SignUps, Tenancy};
 pub struct Api {
     pub(super) tenancy: Arc<Tenancy>,
     pub(super) administration: Arc<Administration>,
+    pub(super) provisioner: Provisioner,
     pub(super) metering: Arc<Metering>,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
@@ -35,6 +37,8 @@ pub struct Parts {
     pub tenancy: Arc<Tenancy>,
     /// What the operator does.
     pub administration: Arc<Administration>,
+    /// What makes organizations from templates.
+    pub provisioner: Provisioner,
     /// What is used.
     pub metering: Arc<Metering>,
     /// What was done.
@@ -49,6 +53,7 @@ impl Api {
         let Parts {
             tenancy,
             administration,
+            provisioner,
             metering,
             activity,
             replays,
@@ -56,6 +61,7 @@ impl Api {
         Self {
             tenancy,
             administration,
+            provisioner,
             metering,
             activity,
             replays,
