@@ -29,7 +29,7 @@ use crate::http::secrets_manager::SecretsManager;
 use crate::http::sts::Sts;
 use crate::http::{Health, OperatorToken};
 use crate::metering::{Credits, Metering, Usage};
-use crate::ops::provision::{FirstStart, first_start};
+use crate::ops::provision::{FirstStart, Provisioner, ProvisionerParts, first_start};
 use crate::ops::{
     Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays, Settler,
 };
@@ -121,6 +121,7 @@ struct House {
     credits: Arc<Credits>,
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
+    drive: Arc<Drive>,
     s3: Arc<S3>,
     secrets: Arc<SecretsManager>,
     vault: Arc<Vault>,
@@ -189,8 +190,10 @@ impl House {
             clock,
             entropy,
         );
+        let drive = Arc::new(drive);
         Ok(Self {
-            s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
+            s3: Arc::new(S3::new(Arc::clone(&drive), &config.api)),
+            drive,
             sts: Arc::new(sts),
             pipeline: Arc::new(pipeline),
             secrets: Arc::new(SecretsManager::new(Arc::clone(&vault), &config.api)),
@@ -270,6 +273,15 @@ impl House {
             Parts {
                 tenancy: Arc::clone(&opened.tenancy),
                 administration: Arc::clone(&opened.administration),
+                provisioner: Provisioner::new(ProvisionerParts {
+                    platform: opened.platform.clone(),
+                    keyring: Arc::clone(&opened.keyring),
+                    tenancy: Arc::clone(&opened.tenancy),
+                    administration: Arc::clone(&opened.administration),
+                    drive: Arc::clone(&self.drive),
+                    clock: opened.clock.clone(),
+                    entropy: opened.entropy.clone(),
+                }),
                 metering: Arc::clone(&self.metering),
                 credits: Arc::clone(&self.credits),
                 usage: Usage::new(

@@ -19,6 +19,7 @@ mod people;
 mod plan_view;
 mod plans;
 mod problem;
+mod provision;
 mod public;
 mod route;
 mod secret_view;

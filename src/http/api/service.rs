@@ -14,6 +14,7 @@ use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
 use crate::metering::{Credits, Metering, Usage};
+use crate::ops::provision::Provisioner;
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
 use crate::vault::Vault;
@@ -22,6 +23,7 @@ use crate::vault::Vault;
 pub struct Api {
     pub(super) tenancy: Arc<Tenancy>,
     pub(super) administration: Arc<Administration>,
+    pub(super) provisioner: Provisioner,
     pub(super) metering: Arc<Metering>,
     pub(super) credits: Arc<Credits>,
     pub(super) usage: Usage,
@@ -39,6 +41,8 @@ pub struct Parts {
     pub tenancy: Arc<Tenancy>,
     /// What the operator does.
     pub administration: Arc<Administration>,
+    /// What makes organizations from templates.
+    pub provisioner: Provisioner,
     /// What is used.
     pub metering: Arc<Metering>,
     /// What is paid with.
@@ -59,6 +63,7 @@ impl Api {
         let Parts {
             tenancy,
             administration,
+            provisioner,
             metering,
             credits,
             usage,
@@ -69,6 +74,7 @@ impl Api {
         Self {
             tenancy,
             administration,
+            provisioner,
             metering,
             credits,
             usage,

@@ -218,7 +218,7 @@ impl House {
         let permit = self.permit::<ManagePeople>(&by.caller, all).await;
         let invited = tenancy.invite(permit, &person.email, role, None).await;
         tenancy
-            .accept_invitation(&person.signed_in, &invited.unwrap().token, None)
+            .accept_invitation(&person.signed_in, &invited.unwrap().token)
             .await
             .unwrap();
         let session = tenancy.switch(&person.signed_in, by.caller.org()).await;
@@ -285,7 +285,7 @@ impl House {
             settings: BTreeMap::new(),
         };
         let agent = tenancy
-            .create_agent(permit, profile, None)
+            .create_agent(permit, profile)
             .await
             .unwrap()
             .id;
