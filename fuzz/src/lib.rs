@@ -4,10 +4,12 @@
 //! Tests on the stable toolchain include this file and send every kept input through it.
 
 mod envelope_blobs;
+mod kv;
 mod s3;
 mod signed;
 
 pub use envelope_blobs::{envelope_footer, envelope_header};
+pub use kv::{kv_body, kv_target};
 pub use s3::{s3_headers, s3_target, s3_xml};
 pub use signed::{aws_chunked, sigv4};
 
@@ -19,6 +21,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("aws_chunked", aws_chunked),
     ("envelope_footer", envelope_footer),
     ("envelope_header", envelope_header),
+    ("kv_body", kv_body),
+    ("kv_target", kv_target),
     ("s3_headers", s3_headers),
     ("s3_target", s3_target),
     ("s3_xml", s3_xml),

@@ -141,6 +141,9 @@ impl Entry {
             Decision::Damaged { what } => Outcome::Damaged {
                 reason: cut(what, REASON_BYTES_MAX),
             },
+            Decision::Stated { what } => Outcome::Stated {
+                reason: cut(what, REASON_BYTES_MAX),
+            },
         };
         Self {
             at_ms: event.at_ms,

@@ -53,6 +53,11 @@ pub enum Decision {
         /// What was found.
         what: String,
     },
+    /// Nobody tried it: it is stated of what was used, or of what there is.
+    Stated {
+        /// What is stated.
+        what: String,
+    },
 }
 
 /// One thing that belongs to no organization's log: refusals before authentication, gathered per

@@ -94,7 +94,7 @@ impl Audit {
         let admit = match event.decision {
             Decision::Refused { .. } => Some(Refusals::admit as Admit),
             Decision::Intended => Some(Refusals::admit_intent as Admit),
-            Decision::Allowed { .. } | Decision::Damaged { .. } => None,
+            Decision::Allowed { .. } | Decision::Damaged { .. } | Decision::Stated { .. } => None,
         };
         let mut entry = Entry::of(event);
         if let Some(admit) = admit {

@@ -29,6 +29,8 @@ pub enum SignInMethod {
     Oidc,
     /// A session of the same account for another organization.
     Switch,
+    /// An agent's identifier and a token of it.
+    AppRole,
 }
 
 impl Audit {
@@ -77,6 +79,7 @@ impl SignInMethod {
             Self::Password => "SignInWithPassword",
             Self::Oidc => "SignInWithOidc",
             Self::Switch => "SwitchOrganization",
+            Self::AppRole => "SignInWithAppRole",
         }
     }
 }

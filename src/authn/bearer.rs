@@ -30,7 +30,8 @@ impl Authn {
             && is_of(presented.kind(), held.kind())
             && !held.is_revoked()
             && !ends;
-        if !is_proven {
+        // What an agent logged in with may have been revoked since: that ends its token, too.
+        if !is_proven || !self.is_upheld(&held).await? {
             return Err(AuthnError::UnknownToken);
         }
         let caller = held.caller();

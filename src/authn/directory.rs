@@ -47,8 +47,8 @@ impl Authn {
         })
     }
 
-    /// Whether what a session of STS was made by, and that in turn, has not been revoked: whoever
-    /// revokes a key that was stolen ends what was made with it.
+    /// Whether what a session of STS or a token was made by, and that in turn, has not been revoked:
+    /// whoever revokes a key that was stolen ends what was made with it.
     pub(super) async fn is_upheld(&self, held: &Held) -> Result<bool, AuthnError> {
         let mut parent = held.record.parent().cloned();
         for _ in 0..ANCESTORS_MAX {

@@ -167,15 +167,17 @@ actions! {
     /// Lists secrets below a path, without their values.
     ListSecrets = "vault:list" | "secretsmanager:ListSecrets", Vault, Read, UnderPath;
     /// Describes a secret and its versions, without their values.
-    DescribeSecret = "vault:describe" | "secretsmanager:DescribeSecret" | "secretsmanager:ListSecretVersionIds" | "secretsmanager:GetResourcePolicy", Vault, Read, OfSecret;
+    DescribeSecret = "vault:describe" | "secretsmanager:DescribeSecret" | "secretsmanager:ListSecretVersionIds" | "secretsmanager:GetResourcePolicy" | "secretsmanager:ListResourcePolicies" | "secretsmanager:ValidateResourcePolicy", Vault, Read, OfSecret;
     /// Shows the value of a secret.
     RevealSecret = "vault:reveal" | "secretsmanager:GetSecretValue" | "secretsmanager:BatchGetSecretValue", Vault, Read, OfSecret;
     /// Uses a secret in a call without seeing it.
     UseSecret = "vault:use", Vault, Read, OfSecret;
     /// Makes or changes a secret.
-    PutSecret = "vault:put" | "secretsmanager:CreateSecret" | "secretsmanager:PutSecretValue" | "secretsmanager:UpdateSecret" | "secretsmanager:UpdateSecretVersionStage" | "secretsmanager:TagResource" | "secretsmanager:UntagResource" | "secretsmanager:RestoreSecret", Vault, Write, OfSecret;
+    PutSecret = "vault:put" | "secretsmanager:CreateSecret" | "secretsmanager:PutSecretValue" | "secretsmanager:UpdateSecret" | "secretsmanager:UpdateSecretVersionStage" | "secretsmanager:TagResource" | "secretsmanager:UntagResource" | "secretsmanager:RestoreSecret" | "secretsmanager:PutResourcePolicy" | "secretsmanager:DeleteResourcePolicy", Vault, Write, OfSecret;
     /// Deletes a secret or versions of it.
     DeleteSecret = "vault:delete" | "secretsmanager:DeleteSecret", Vault, Write, OfSecret;
+    /// Draws a password by chance, which is kept nowhere.
+    DrawPassword = "vault:draw-password" | "secretsmanager:GetRandomPassword", Own, Read, InOrganization;
 
     /// Shows who the caller is.
     ShowSelf = "bulkhead:GetCallerIdentity" | "sts:GetCallerIdentity", Own, Read, InOrganization;

@@ -4,6 +4,7 @@
 mod action;
 mod allowance;
 mod caller;
+mod limits;
 mod permit;
 mod resource;
 mod rights;
@@ -14,8 +15,8 @@ mod tests;
 pub use action::{
     AbortUpload, Access, Action, AppendActivity, Area, CompleteUpload, CreateBucket,
     CreateOwnCredential, CreateUpload, DeleteBucket, DeleteObject, DeleteOrganization,
-    DeleteSecret, DescribeSecret, ExportOrganization, GetObject, HeadBucket, KeepAnswer,
-    ListBuckets, ListObjects, ListOwnCredentials, ListParts, ListSecrets, ListUploads,
+    DeleteSecret, DescribeSecret, DrawPassword, ExportOrganization, GetObject, HeadBucket,
+    KeepAnswer, ListBuckets, ListObjects, ListOwnCredentials, ListParts, ListSecrets, ListUploads,
     ManageAgents, ManageCredentials, ManageGrants, ManagePeople, ManageSettings, PutObject,
     PutPart, PutSecret, ReadActivity, ReadAgentRecords, ReadAgents, ReadCredentials, ReadGrants,
     ReadPeople, ReadSettings, ReadUsage, RecordUsage, RevealSecret, RevokeOwnCredential, Row,
@@ -23,10 +24,11 @@ pub use action::{
 };
 pub use allowance::{Allowance, Receipt};
 pub use caller::{Caller, CredentialKind, Identity, Narrowing, Operator, Scope, Standing};
+pub use limits::{Limit, Limits};
 pub use permit::{
     Permit, authorize, create_bucket_as_operator, explain, explain_principal, keep_answer,
     read_activity_as_operator, read_usage_as_operator, record_activity,
-    record_activity_as_operator, record_usage,
+    record_activity_as_operator, record_usage, record_usage_as_operator,
 };
 pub use resource::{
     HOMES, Home, InBucket, InOrganization, Named, OfHome, OfObject, OfSecret, OfSubject, Resource,

@@ -6,6 +6,7 @@ use super::action::{
     Action, AppendActivity, CreateBucket, KeepAnswer, ReadActivity, ReadUsage, RecordUsage, Row,
 };
 use super::caller::{Caller, Narrowing, Operator, Standing};
+use super::limits::Limits;
 use super::resource::{
     InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
     UnderPrefix,
@@ -30,6 +31,7 @@ use super::rights::{Asked, Refusal, Rights, Rule, decide, judge};
 ///     principal: names::PrincipalId::from_bytes([1; 16]),
 ///     resource: InOrganization,
 ///     rule: bulkhead::authz::Rule::Operator,
+///     limits: None,
 ///     _action: std::marker::PhantomData,
 /// };
 /// ```
@@ -39,6 +41,8 @@ pub struct Permit<A: Action> {
     principal: PrincipalId,
     resource: A::Resource,
     rule: Rule,
+    /// Apart: a permit is kept with every log and stream, and most have none.
+    limits: Option<Box<Limits>>,
     _action: PhantomData<fn() -> A>,
 }
 
@@ -131,6 +135,11 @@ pub fn create_bucket_as_operator(
     Permit::new(org, OPERATOR, resource, Rule::Operator)
 }
 
+/// Lets the operator give credit to `org`, and charge it.
+pub fn record_usage_as_operator(_: &Operator, org: OrgId) -> Permit<RecordUsage> {
+    Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
+}
+
 /// Lets metering count what `caller` used.
 pub fn record_usage(caller: &Caller) -> Permit<RecordUsage> {
     Permit::new(caller.org(), caller.principal(), InOrganization, Rule::Own)
@@ -146,8 +155,21 @@ impl<A: Action> Permit<A> {
             principal,
             resource,
             rule,
+            limits: None,
             _action: PhantomData,
         }
+    }
+
+    /// The same, for an organization that may have no more than this.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        let limits = (limits != Limits::NONE).then(|| Box::new(limits));
+        Self { limits, ..self }
+    }
+
+    /// How much the organization may have once it is done.
+    pub fn limits(&self) -> &Limits {
+        self.limits.as_deref().unwrap_or(&Limits::NONE)
     }
 
     /// The organization that the permit opens.

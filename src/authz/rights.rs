@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::action::{Access, Action, Area, RevealSecret, Row};
 use super::caller::{Caller, Narrowing, Scope, Standing};
+use super::limits::Limit;
 use super::resource::{Home, Named, Resource};
 use super::role::Role;
 
@@ -108,6 +109,19 @@ pub enum Refusal {
     /// The principal is gone.
     #[error("the principal of the credential is gone")]
     Gone,
+    /// The organization has used all that its plan allows until then.
+    #[error("the plan allows {max} by the limit {limit}")]
+    OverLimit {
+        /// Of what.
+        limit: Limit,
+        /// How much.
+        max: u64,
+        /// When there is more, milliseconds since the epoch.
+        until_ms: u64,
+    },
+    /// The organization's plan is paid by credit, and none is left.
+    #[error("the organization has no credit left")]
+    NoCredit,
 }
 
 /// An act as it is judged.

@@ -281,6 +281,79 @@ pub enum Meter {
     SecretReads = 6,
     /// Secrets that were used through the broker, and not revealed.
     SecretUses = 7,
+    /// Runs of agents, as whoever runs them tells.
+    AgentRuns = 8,
+    /// Tokens that models read, as whoever runs them tells.
+    InputTokens = 9,
+    /// Tokens that models wrote, as whoever runs them tells.
+    OutputTokens = 10,
+    /// Calls of tools, as whoever runs them tells.
+    ToolCalls = 11,
+    /// Seconds of computing, as whoever runs it tells.
+    ComputeSeconds = 12,
+}
+
+impl Meter {
+    /// All there are, by number.
+    pub const ALL: [Self; 12] = [
+        Self::StoredBytes,
+        Self::Objects,
+        Self::Requests,
+        Self::IngressBytes,
+        Self::EgressBytes,
+        Self::SecretReads,
+        Self::SecretUses,
+        Self::AgentRuns,
+        Self::InputTokens,
+        Self::OutputTokens,
+        Self::ToolCalls,
+        Self::ComputeSeconds,
+    ];
+
+    /// As plans, usage and statements name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StoredBytes => "stored_bytes",
+            Self::Objects => "objects",
+            Self::Requests => "requests",
+            Self::IngressBytes => "ingress_bytes",
+            Self::EgressBytes => "egress_bytes",
+            Self::SecretReads => "secret_reads",
+            Self::SecretUses => "secret_uses",
+            Self::AgentRuns => "agent_runs",
+            Self::InputTokens => "input_tokens",
+            Self::OutputTokens => "output_tokens",
+            Self::ToolCalls => "tool_calls",
+            Self::ComputeSeconds => "compute_seconds",
+        }
+    }
+
+    /// The meter of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|meter| meter.as_str() == name)
+    }
+
+    /// The meter that has this number.
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|meter| *meter as u8 == number)
+    }
+
+    /// Whether it counts what there is, by its changes, and not what was used.
+    pub fn is_level(self) -> bool {
+        matches!(self, Self::StoredBytes | Self::Objects)
+    }
+
+    /// Whether it counts what runs outside of the gateway.
+    pub fn is_external(self) -> bool {
+        matches!(
+            self,
+            Self::AgentRuns
+                | Self::InputTokens
+                | Self::OutputTokens
+                | Self::ToolCalls
+                | Self::ComputeSeconds
+        )
+    }
 }
 
 /// Of what in an organization use is counted.

@@ -20,15 +20,18 @@ use crate::blobs::{self, Blobs};
 use crate::config::{self, Config};
 use crate::drive::{Drive, DriveSettings};
 use crate::http::api::{Api, Parts};
+use crate::http::kv::Kv;
 use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
+use crate::http::secrets_manager::SecretsManager;
 use crate::http::{Health, OperatorToken};
-use crate::metering::Metering;
+use crate::metering::{Credits, Metering};
 use crate::ops::provision::{FirstStart, Provisioner, ProvisionerParts, first_start};
-use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Replays};
+use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
+use crate::vault::Vault;
 
 /// Serve until SIGTERM or SIGINT.
 #[derive(Debug, Args)]
@@ -111,10 +114,13 @@ struct House {
     opened: Opened,
     blobs: Arc<dyn Blobs>,
     metering: Arc<Metering>,
+    credits: Arc<Credits>,
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
     drive: Arc<Drive>,
     s3: Arc<S3>,
+    secrets: Arc<SecretsManager>,
+    vault: Arc<Vault>,
 }
 
 impl House {
@@ -130,7 +136,13 @@ impl House {
         let (clock, entropy) = (opened.clock.clone(), opened.entropy.clone());
         // Blocks on a disk, once, while nobody is served.
         let blobs = blobs::open(&config.blobs)?;
-        let metering = Arc::new(Metering::new(opened.catalog.clone(), clock.clone()));
+        let credits = Arc::new(Credits::new(
+            opened.catalog.clone(),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+        ));
+        let metering = Metering::new(opened.catalog.clone(), clock.clone());
+        let metering = Arc::new(metering.charging(Arc::clone(&credits)));
         metrics.register(|registry| {
             opened.audit.register(registry);
             metering.register(registry);
@@ -143,6 +155,12 @@ impl House {
             clock.clone(),
             entropy.clone(),
         );
+        let vault = Arc::new(Vault::new(
+            opened.catalog.clone(),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+            entropy.clone(),
+        ));
         let authn = Authn::new(
             opened.platform.clone(),
             Arc::clone(&opened.keyring),
@@ -165,19 +183,31 @@ impl House {
             s3: Arc::new(S3::new(Arc::clone(&drive), &config.api)),
             drive,
             pipeline: Arc::new(pipeline),
+            secrets: Arc::new(SecretsManager::new(Arc::clone(&vault), &config.api)),
+            vault,
             opened,
             blobs,
             metering,
+            credits,
             metrics,
         })
     }
 
+    /// One address for all of Amazon's APIs, told apart as their clients do.
     async fn serve_api(&self, listener: Listener, net: &config::Net, stop: Stop) {
-        let (pipeline, s3) = (Arc::clone(&self.pipeline), Arc::clone(&self.s3));
+        let pipeline = Arc::clone(&self.pipeline);
+        let (s3, secrets) = (Arc::clone(&self.s3), Arc::clone(&self.secrets));
         listener
             .serve(net, stop, move |request, peer| {
-                let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-                async move { pipeline.answer(&*s3, request, &peer).await }
+                let pipeline = Arc::clone(&pipeline);
+                let (s3, secrets) = (Arc::clone(&s3), Arc::clone(&secrets));
+                async move {
+                    if SecretsManager::is_asked(request.headers()) {
+                        pipeline.answer(&*secrets, request, &peer).await
+                    } else {
+                        pipeline.answer(&*s3, request, &peer).await
+                    }
+                }
             })
             .await;
     }
@@ -185,16 +215,22 @@ impl House {
     async fn serve_control(&self, listener: Listener, config: &Config, stop: Stop) {
         let health = Arc::new(self.health(config, stop.clone()));
         let api = Arc::new(self.control_api(config));
+        let kv = Arc::new(self.kv());
         let pipeline = Arc::clone(&self.pipeline);
         listener
             .serve(&config.net, stop, move |request, peer| {
                 let (health, api) = (Arc::clone(&health), Arc::clone(&api));
+                let kv = Arc::clone(&kv);
                 let pipeline = Arc::clone(&pipeline);
                 async move {
                     if let Some(response) = health.answer(&request).await {
                         return response.map(Either::Left);
                     }
-                    if let Ok(response) = api.answer(&pipeline, request, &peer).await {
+                    let request = match api.answer(&pipeline, request, &peer).await {
+                        Ok(response) => return response.map(Either::Right),
+                        Err(request) => request,
+                    };
+                    if let Ok(response) = kv.answer(&pipeline, request, &peer).await {
                         return response.map(Either::Right);
                     }
                     let mut response = Response::new(Either::Left(Full::<Bytes>::default()));
@@ -203,6 +239,11 @@ impl House {
                 }
             })
             .await;
+    }
+
+    fn kv(&self) -> Kv {
+        let (tenancy, clock) = (&self.opened.tenancy, &self.opened.clock);
+        Kv::new(Arc::clone(&self.vault), Arc::clone(tenancy), clock.clone())
     }
 
     fn control_api(&self, config: &Config) -> Api {
@@ -223,6 +264,7 @@ impl House {
                     entropy: opened.entropy.clone(),
                 }),
                 metering: Arc::clone(&self.metering),
+                credits: Arc::clone(&self.credits),
                 activity: ActivityReader::new(
                     opened.catalog.clone(),
                     opened.platform.clone(),
@@ -304,6 +346,25 @@ impl Background {
         );
         let stopping = stop.clone();
         jobs.spawn(async move { collector.run(stopping.requested()).await });
+
+        let expirer = Expirer::new(
+            opened.jobs.clone(),
+            Destroyer::new(
+                opened.jobs.clone(),
+                opened.platform.clone(),
+                Arc::clone(&house.blobs),
+                Arc::clone(&opened.keyring),
+                opened.node,
+                opened.clock.clone(),
+            ),
+            Arc::clone(&house.vault),
+            Arc::clone(&opened.audit),
+            Operator::authenticated(),
+            opened.node,
+            opened.clock.clone(),
+        );
+        let stopping = stop.clone();
+        jobs.spawn(async move { expirer.run(stopping.requested()).await });
 
         let mut writers = JoinSet::new();
         let (audit, stopping) = (Arc::clone(&opened.audit), stop_writers.clone());

@@ -4,10 +4,13 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::error::{ConfigError, Place};
-use super::load::{Config, Sections, catalog_path};
+use super::load::{CLIENT_SECRET, Config, Sections, catalog_path};
 use super::path;
 use super::secret;
-use super::sections::{Api, Audit, Blobs, BlobsKind, BlobsSection, Drive, Log, Net, Root, S3Blobs};
+use super::sections::{
+    Api, Audit, Blobs, BlobsKind, BlobsSection, Drive, Log, Net, ORGANIZATION, OidcProvider,
+    OidcSection, Root, S3Blobs, SIGNING_ALG_VALUES,
+};
 use super::tree::Tree;
 
 /// What types cannot say: ranges, and settings that depend on each other.
@@ -18,6 +21,14 @@ pub(super) struct Check {
 /// A secret that a variable gives.
 type Variable = Option<(Place, String)>;
 
+/// The secrets that variables give.
+pub(super) struct Variables {
+    pub(super) operator_token: Variable,
+    pub(super) secret_access_key: Variable,
+    /// By the rest of the variable's name: `<name>_client_secret`.
+    pub(super) client_secrets: Vec<(String, (Place, String))>,
+}
+
 impl Check {
     pub(super) fn new(tree: Tree) -> Self {
         Self { tree }
@@ -26,9 +37,13 @@ impl Check {
     pub(super) fn finish(
         self,
         sections: Sections,
-        operator_token: Variable,
-        secret_access_key: Variable,
+        variables: Variables,
     ) -> Result<Config, ConfigError> {
+        let Variables {
+            operator_token,
+            secret_access_key,
+            client_secrets,
+        } = variables;
         let Sections {
             data,
             root,
@@ -39,6 +54,7 @@ impl Check {
             blobs,
             drive,
             audit,
+            oidc,
             log,
         } = sections;
         self.net(&net)?;
@@ -89,6 +105,7 @@ impl Check {
             )?;
         }
         let blobs = self.blobs(blobs, blobs_dir, secret_access_key)?;
+        let oidc = self.oidc(oidc, client_secrets)?;
         Ok(Config {
             data,
             root,
@@ -100,6 +117,7 @@ impl Check {
             blobs,
             drive,
             audit,
+            oidc,
             log,
         })
     }
@@ -288,6 +306,90 @@ impl Check {
         })
     }
 
+    fn oidc(
+        &self,
+        sections: Vec<OidcSection>,
+        mut variables: Vec<(String, (Place, String))>,
+    ) -> Result<Vec<OidcProvider>, ConfigError> {
+        let mut providers: Vec<OidcProvider> = Vec::new();
+        for (at, section) in sections.into_iter().enumerate() {
+            let require = |holds: bool, key: &'static str, message: &str| match holds {
+                true => Ok(()),
+                false => Err(ConfigError::Invalid {
+                    place: self.tree.place_in("oidc", at, key),
+                    message: format!("[[oidc]] {key}: {message}"),
+                }),
+            };
+            let OidcSection {
+                name,
+                issuer,
+                client_id,
+                client_secret_file,
+                audiences,
+                id_token_signing_alg_values,
+            } = section;
+            let is_new = |differs: &dyn Fn(&OidcProvider) -> bool| providers.iter().all(differs);
+            require(
+                is_label(&name) && is_new(&|other| other.name != name),
+                "name",
+                "1 to 63 of a-z, 0-9 and -, and no other provider's",
+            )?;
+            require(
+                is_issuer(&issuer) && is_new(&|other| other.issuer != issuer),
+                "issuer",
+                "an https:// URL without query, or an http:// one of this machine, and no other \
+                 provider's",
+            )?;
+            require(
+                client_id.as_ref().is_none_or(|id| !id.is_empty()),
+                "client_id",
+                "not empty",
+            )?;
+            let names_one = |audience: &String| audience.matches(ORGANIZATION).count() == 1;
+            require(
+                audiences.iter().all(names_one),
+                "audiences",
+                "each holds {organization} once, or a token for one organization would be one for \
+                 every other",
+            )?;
+            require(
+                !id_token_signing_alg_values.is_empty()
+                    && id_token_signing_alg_values
+                        .iter()
+                        .all(|value| SIGNING_ALG_VALUES.contains(&value.as_str())),
+                "id_token_signing_alg_values",
+                &format!("of {}", SIGNING_ALG_VALUES.join(", ")),
+            )?;
+            let variable = format!("{}{CLIENT_SECRET}", name.replace('-', "_"));
+            let given = variables.iter().position(|(name, _)| *name == variable);
+            let given = given.map(|at| variables.swap_remove(at).1);
+            let file = client_secret_file
+                .as_deref()
+                .map(|file| (self.tree.place_in("oidc", at, "client_secret_file"), file));
+            let client_secret = secret::read(given, file)?;
+            require(
+                client_secret.is_none() || client_id.is_some(),
+                "client_id",
+                "the secret is of no use without it",
+            )?;
+            providers.push(OidcProvider {
+                name,
+                issuer,
+                client_id,
+                client_secret,
+                audiences,
+                id_token_signing_alg_values,
+            });
+        }
+        match variables.into_iter().next() {
+            None => Ok(providers),
+            Some((_, (place, _))) => Err(ConfigError::Invalid {
+                place,
+                message: "no [[oidc]] has this name".into(),
+            }),
+        }
+    }
+
     /// Copies of the data must not carry their key, nor the record that tells of their age.
     fn outside(
         &self,
@@ -407,6 +509,24 @@ fn is_label(text: &str) -> bool {
 
 fn is_domain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// OpenID Connect Discovery 1.0, section 4.3: https, without query or fragment.
+fn is_issuer(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| {
+        let is_secret = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => uri.host().is_some_and(is_this_machine),
+            _ => false,
+        };
+        is_secret
+            && uri.authority().is_some_and(|a| !a.as_str().contains('@'))
+            && !text.contains(['?', '#'])
+    })
+}
+
+fn is_this_machine(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 fn is_origin(text: &str) -> bool {

@@ -2,11 +2,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::check::Check;
+use super::check::{Check, Variables};
 use super::error::{ConfigError, Place};
 use super::secret::Secret;
 use super::sections::{
-    Api, Audit, Blobs, BlobsSection, Catalog, Control, Data, Drive, Log, Net, Root,
+    Api, Audit, Blobs, BlobsSection, Catalog, Control, Data, Drive, Log, Net, OidcProvider,
+    OidcSection, Root,
 };
 use super::tree::Tree;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub drive: Drive,
     /// `[audit]`
     pub audit: Audit,
+    /// `[[oidc]]`
+    pub oidc: Vec<OidcProvider>,
     /// `[log]`
     pub log: Log,
 }
@@ -77,6 +80,7 @@ impl Config {
         };
         let mut operator_token = None;
         let mut secret_access_key = None;
+        let mut client_secrets = Vec::new();
         for (name, text) in variables {
             let Some(rest) = name.strip_prefix("BULKHEAD_") else {
                 continue;
@@ -89,7 +93,10 @@ impl Config {
             match rest.split_once('_') {
                 Some(OPERATOR_TOKEN) => operator_token = Some((place, text)),
                 Some(SECRET_ACCESS_KEY) => secret_access_key = Some((place, text)),
-                Some((section, key)) => tree.set_from_variable(&name, section, key, text),
+                Some((OIDC, key)) if key.ends_with(CLIENT_SECRET) => {
+                    client_secrets.push((key.to_owned(), (place, text)));
+                }
+                Some((section, key)) => tree.set_from_variable(&name, section, key, text)?,
                 None => {
                     return Err(ConfigError::Invalid {
                         place,
@@ -112,7 +119,14 @@ impl Config {
             }
         }
         let sections = Sections::deserialize(&tree)?;
-        Check::new(tree).finish(sections, operator_token, secret_access_key)
+        Check::new(tree).finish(
+            sections,
+            Variables {
+                operator_token,
+                secret_access_key,
+                client_secrets,
+            },
+        )
     }
 
     /// The SQLite file of the catalog.
@@ -134,6 +148,7 @@ pub(super) struct Sections {
     pub(super) blobs: BlobsSection,
     pub(super) drive: Drive,
     pub(super) audit: Audit,
+    pub(super) oidc: Vec<OidcSection>,
     pub(super) log: Log,
 }
 
@@ -159,6 +174,9 @@ fn is_service_link(rest: &str) -> bool {
 }
 
 const OPERATOR_TOKEN: (&str, &str) = ("control", "operator_token");
+/// `BULKHEAD_OIDC_<NAME>_CLIENT_SECRET`
+const OIDC: &str = "oidc";
+pub(super) const CLIENT_SECRET: &str = "_client_secret";
 const SECRET_ACCESS_KEY: (&str, &str) = ("blobs", "secret_access_key");
 /// Names the file itself, and is read with the command line.
 const FILE_VARIABLE: &str = "BULKHEAD_CONFIG";

@@ -17,5 +17,6 @@ pub use error::{ConfigError, Place};
 pub use load::Config;
 pub use secret::Secret;
 pub use sections::{
-    Api, Audit, Blobs, Catalog, Control, Data, Drive, Log, LogFormat, Net, Root, S3Blobs,
+    Api, Audit, Blobs, Catalog, Control, Data, Drive, Log, LogFormat, Net, ORGANIZATION,
+    OidcProvider, Root, S3Blobs,
 };

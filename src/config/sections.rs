@@ -307,6 +307,56 @@ impl Default for Audit {
     }
 }
 
+/// `[[oidc]]`: an OpenID provider, by whose tokens agents get sessions and people log in. Named as
+/// OpenID Connect names things.
+pub struct OidcProvider {
+    /// What log-ins and variables call it.
+    pub name: String,
+    /// The issuer, exactly as its tokens and its metadata say it.
+    pub issuer: String,
+    /// As what this gateway is registered there. None: nobody logs in by it.
+    pub client_id: Option<String>,
+    /// What proves that. None: a public client.
+    pub client_secret: Option<Secret>,
+    /// What an agent's token may name as its audience; each holds `{organization}` once, which
+    /// stands for an organization's identifier.
+    pub audiences: Vec<String>,
+    /// By what its tokens may be signed.
+    pub id_token_signing_alg_values: Vec<String>,
+}
+
+/// `[[oidc]]` as it is written.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct OidcSection {
+    pub(super) name: String,
+    pub(super) issuer: String,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret_file: Option<PathBuf>,
+    pub(super) audiences: Vec<String>,
+    pub(super) id_token_signing_alg_values: Vec<String>,
+}
+
+impl Default for OidcSection {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            issuer: String::new(),
+            client_id: None,
+            client_secret_file: None,
+            audiences: vec![format!("urn:bulkhead:organization:{ORGANIZATION}")],
+            id_token_signing_alg_values: SIGNING_ALG_VALUES.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// What stands for an organization's identifier in an audience.
+pub const ORGANIZATION: &str = "{organization}";
+/// What ID tokens may be signed by: neither `none` nor a shared secret.
+pub(super) const SIGNING_ALG_VALUES: [&str; 9] = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+];
+
 /// `[log]`: what goes to standard error.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -3,19 +3,20 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Unexpected, Visitor};
+use serde::de::value::{SeqDeserializer, StrDeserializer};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
 
-/// The settings of all sources, two levels deep, each with the place that set it. Deserializing
+/// The settings of all sources, two levels deep, each with the place that set it: sections, and
+/// lists of sections that a file writes as `[[name]]`. Deserializing
 /// from it names that place in every error, whether a line or a variable is at fault.
 #[derive(Default)]
 pub(super) struct Tree {
-    sections: BTreeMap<String, Section>,
+    sections: BTreeMap<String, Node>,
 }
 
 impl Tree {
@@ -32,36 +33,57 @@ impl Tree {
         let mut tree = Self::default();
         for (name, value) in table.get_ref() {
             let place = lines.of(name);
-            let DeValue::Table(keys) = value.get_ref() else {
-                return Err(ConfigError::Invalid {
-                    place,
-                    message: format!("`{}` stands outside a [section]", name.get_ref()),
-                });
+            let node = match value.get_ref() {
+                DeValue::Table(keys) => Some(Node::One(lines.section(place.clone(), keys))),
+                DeValue::Array(values) => values
+                    .iter()
+                    .map(|value| match value.get_ref() {
+                        DeValue::Table(keys) => Some(lines.section(lines.of(value), keys)),
+                        _ => None,
+                    })
+                    .collect::<Option<_>>()
+                    .map(|sections| Node::Many(place.clone(), sections)),
+                _ => None,
             };
-            let section = tree.section(name.get_ref(), place);
-            for (key, value) in keys {
-                section.keys.insert(
-                    key.get_ref().to_string(),
-                    Setting {
-                        place: lines.of(key),
-                        value: Value::from(value.get_ref()),
-                    },
-                );
-            }
+            let node = node.ok_or_else(|| ConfigError::Invalid {
+                place,
+                message: format!("`{}` stands outside a [section]", name.get_ref()),
+            })?;
+            tree.sections.insert(name.get_ref().to_string(), node);
         }
         Ok(tree)
     }
 
     /// Sets one key, over what stands there.
-    pub(super) fn set_from_variable(&mut self, name: &str, section: &str, key: &str, text: String) {
+    pub(super) fn set_from_variable(
+        &mut self,
+        name: &str,
+        section: &str,
+        key: &str,
+        text: String,
+    ) -> Result<(), ConfigError> {
         let place = Place::Variable(name.into());
-        self.section(section, place.clone()).keys.insert(
+        let node = self.sections.entry(section.to_owned());
+        let node = node.or_insert_with(|| {
+            Node::One(Section {
+                place: place.clone(),
+                keys: BTreeMap::new(),
+            })
+        });
+        let Node::One(section) = node else {
+            return Err(ConfigError::Invalid {
+                place,
+                message: format!("[[{section}]] is set in the file alone"),
+            });
+        };
+        section.keys.insert(
             key.to_owned(),
             Setting {
                 place,
                 value: Value::Variable(text),
             },
         );
+        Ok(())
     }
 
     /// Where a setting comes from.
@@ -75,18 +97,31 @@ impl Tree {
         self.setting(section, key).is_some()
     }
 
-    fn setting(&self, section: &str, key: &str) -> Option<&Setting> {
-        self.sections.get(section)?.keys.get(key)
+    /// Where the section of a list begins, and where a key of it is set, if it is.
+    pub(super) fn place_in(&self, list: &'static str, at: usize, key: &'static str) -> Place {
+        let section = match self.sections.get(list) {
+            Some(Node::Many(_, sections)) => sections.get(at),
+            Some(Node::One(_)) | None => None,
+        };
+        section.map_or(Place::Default(list, key), |section| {
+            let setting = section.keys.get(key);
+            setting
+                .map_or(&section.place, |setting| &setting.place)
+                .clone()
+        })
     }
 
-    fn section(&mut self, name: &str, place: Place) -> &mut Section {
-        self.sections
-            .entry(name.to_owned())
-            .or_insert_with(|| Section {
-                place,
-                keys: BTreeMap::new(),
-            })
+    fn setting(&self, section: &str, key: &str) -> Option<&Setting> {
+        match self.sections.get(section)? {
+            Node::One(section) => section.keys.get(key),
+            Node::Many(..) => None,
+        }
     }
+}
+
+enum Node {
+    One(Section),
+    Many(Place, Vec<Section>),
 }
 
 struct Section {
@@ -103,6 +138,7 @@ enum Value {
     Text(String),
     Integer(u64),
     Boolean(bool),
+    List(Vec<String>),
     /// From the environment: the type is what the setting asks for.
     Variable(String),
     /// What no setting takes, by its TOML name.
@@ -116,6 +152,14 @@ impl From<&DeValue<'_>> for Value {
             DeValue::Boolean(flag) => Self::Boolean(*flag),
             DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
                 .map_or(Self::Foreign("integer out of range"), Self::Integer),
+            DeValue::Array(values) => {
+                let texts = values.iter().map(|value| match value.get_ref() {
+                    DeValue::String(text) => Some(text.to_string()),
+                    _ => None,
+                });
+                let texts: Option<_> = texts.collect();
+                texts.map_or(Self::Foreign("array of other than strings"), Self::List)
+            }
             other => Self::Foreign(other.type_str()),
         }
     }
@@ -128,6 +172,20 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
+    fn section(&self, place: Place, table: &DeTable<'_>) -> Section {
+        let keys = table.iter().map(|(key, value)| {
+            let setting = Setting {
+                place: self.of(key),
+                value: Value::from(value.get_ref()),
+            };
+            (key.get_ref().to_string(), setting)
+        });
+        Section {
+            place,
+            keys: keys.collect(),
+        }
+    }
+
     fn of<T>(&self, spanned: &Spanned<T>) -> Place {
         self.place(spanned.span().start)
     }
@@ -207,6 +265,41 @@ impl<'de> Deserializer<'de> for &'de Tree {
     }
 }
 
+impl<'de> Deserializer<'de> for &'de Node {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self {
+            Node::One(section) => section.deserialize_any(visitor),
+            Node::Many(_, sections) => visitor.visit_seq(Each(sections.iter())),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
+}
+
+/// The sections of a list.
+struct Each<'de>(std::slice::Iter<'de, Section>);
+
+impl<'de> SeqAccess<'de> for Each<'de> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Fault> {
+        let Some(section) = self.0.next() else {
+            return Ok(None);
+        };
+        let value = seed.deserialize(section);
+        value.map(Some).map_err(|fault| fault.at(&section.place))
+    }
+}
+
 impl<'de> Deserializer<'de> for &'de Section {
     type Error = Fault;
 
@@ -232,6 +325,9 @@ impl<'de> Deserializer<'de> for &'de Setting {
             Value::Text(text) | Value::Variable(text) => visitor.visit_str(text),
             Value::Integer(number) => visitor.visit_u64(*number),
             Value::Boolean(flag) => visitor.visit_bool(*flag),
+            Value::List(texts) => {
+                visitor.visit_seq(SeqDeserializer::new(texts.iter().map(|text| text.as_str())))
+            }
             Value::Foreign(kind) => Err(serde::de::Error::invalid_type(
                 Unexpected::Other(kind),
                 &visitor,
@@ -335,9 +431,12 @@ trait Placed {
     fn place(&self) -> &Place;
 }
 
-impl Placed for Section {
+impl Placed for Node {
     fn place(&self) -> &Place {
-        &self.place
+        match self {
+            Self::One(section) => &section.place,
+            Self::Many(place, _) => place,
+        }
     }
 }
 

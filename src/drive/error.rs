@@ -3,8 +3,9 @@ use std::fmt::Display;
 use tokio::task::JoinError;
 
 use super::{IncomingError, ObjectInfo};
+use crate::authz::Limit;
 use crate::blobs::BlobError;
-use crate::catalog::{CatalogError, Conflict};
+use crate::catalog::{CatalogError, Conflict, Meter};
 use crate::keyring::{KeyringError, RowRefused};
 
 /// Why the Drive did not do what it was asked.
@@ -68,6 +69,9 @@ pub enum DriveError {
     /// A copy onto itself that changes nothing, or another use that the API refuses.
     #[error("{0}")]
     InvalidRequest(&'static str),
+    /// More would be stored than the organization's plan allows.
+    #[error("more would be stored than the plan allows by the limit {0}")]
+    OverLimit(Limit),
     /// A value that the API refuses.
     #[error("{0}")]
     InvalidArgument(&'static str),
@@ -104,9 +108,16 @@ impl DriveError {
         Self::Unavailable("a change met another at every attempt".to_owned())
     }
 
-    /// The catalog refused a mutation for a reason that it does not give for such a one.
+    /// The catalog refused a mutation: for lack of room, or for a reason that it does not give for
+    /// such a one.
     pub(super) fn refused(conflict: &Conflict) -> Self {
-        Self::Unavailable(format!("the catalog refuses a change: {conflict}"))
+        match conflict {
+            Conflict::OverLimit {
+                meter: Meter::Objects,
+            } => Self::OverLimit(Limit::Objects),
+            Conflict::OverLimit { .. } => Self::OverLimit(Limit::StoredBytes),
+            other => Self::Unavailable(format!("the catalog refuses a change: {other}")),
+        }
     }
 }
 

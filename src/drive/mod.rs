@@ -15,6 +15,7 @@ mod delete;
 mod digests;
 mod error;
 mod get;
+mod headroom;
 mod intake;
 mod list;
 mod memory;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use envelope::Place;
 use names::{BucketId, ObjectKey, PartNumber, UploadId};
 
-use super::bodies::{BODY_BYTES_MAX, Received};
+use super::bodies::Received;
 use super::commit::rewrap;
 use super::list::PAGE_MAX;
 use super::object::are_whole;
@@ -51,11 +51,13 @@ impl Session<PutPart> {
         let accounting = self.accounting(allowance)?;
         let (bucket, record) = self.target(upload).await?;
         body.expected.checksum = wanted(&record, body.expected.checksum)?;
-        let limits = (None, BODY_BYTES_MAX);
+        let room = self.room_for_part(&accounting, upload, part).await?;
+        let limits = (None, room.admit(&body)?);
         let received = self
             .shared
             .receive(self.keys(), Place::Part, body, limits)
-            .await?;
+            .await
+            .map_err(|error| room.exceeded(error))?;
         let Received::Large(hashed, digested) = received else {
             let reason = "a part was received as a small body".to_owned();
             return Err(DriveError::Unavailable(reason));

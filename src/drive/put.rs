@@ -1,7 +1,7 @@
 use envelope::Place;
 use names::{ChecksumKind, VersionId};
 
-use super::bodies::{BODY_BYTES_MAX, Received};
+use super::bodies::Received;
 use super::commit::{Draft, DraftBody, NotCommitted, object_footer};
 use super::record::ObjectRecord;
 use super::service::Done;
@@ -22,11 +22,15 @@ impl Session<PutObject> {
         let bucket = self.bucket(&name).await?;
         let expect = self.expectation(&bucket, &key, &request.conditions).await?;
 
-        let limits = (Some(self.shared.settings.inline_max), BODY_BYTES_MAX);
+        let room = self
+            .room_for_object(&accounting, bucket.bucket, &key)
+            .await?;
+        let limits = (Some(self.shared.settings.inline_max), room.admit(&body)?);
         let received = self
             .shared
             .receive(self.keys(), Place::Object, body, limits)
-            .await?;
+            .await
+            .map_err(|error| room.exceeded(error))?;
 
         let now_ms = self.shared.clock.now_ms();
         let version = VersionId::from_bytes(self.shared.entropy.uuid_v7(now_ms));

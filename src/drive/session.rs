@@ -5,7 +5,7 @@ use tokio::task::spawn_blocking;
 
 use super::DriveError;
 use super::service::Shared;
-use crate::authz::{Action, Allowance, Permit};
+use crate::authz::{Action, Allowance, Limit, Permit};
 use crate::catalog::{
     Accounting, BucketRow, Class, CommitError, Conflict, Effect, ListEntry, Mutation, OrgCatalog,
     Row, StoredLimits, Unverified,
@@ -174,7 +174,10 @@ impl<A: Action> Session<A> {
         Ok(Accounting {
             hour_ms: allowance.hour_ms(),
             trash_not_before_ms: self.shared.clock.now_ms().saturating_add(delay_ms),
-            limits: StoredLimits::default(),
+            limits: StoredLimits {
+                bytes_max: self.permit.limits().of(Limit::StoredBytes),
+                objects_max: self.permit.limits().of(Limit::Objects),
+            },
         })
     }
 }

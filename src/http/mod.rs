@@ -1,9 +1,11 @@
 //! What speaks HTTP: the listeners, the pipeline, and the doors.
 
 pub mod api;
+pub mod kv;
 pub mod net;
 pub mod pipeline;
 pub mod s3;
+pub mod secrets_manager;
 
 mod health;
 mod operator;

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -8,11 +9,19 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 
 use super::counters::Counters;
+use super::credits::Credits;
+use super::limits::{Levels, LimitUse, Nearing, NotAdmitted, Use, levels};
+use super::month::Month;
+use super::rates::{Entry as Entered, Rates};
 use super::tally::Tally;
 use super::usage::{HourUsage, UsageError};
-use crate::authz::{Allowance, Caller, Permit, ReadUsage, Receipt, RecordUsage};
-use crate::catalog::{Catalog, CommitError, Mutation, OrgCatalog};
+use crate::authz::{
+    Allowance, Caller, Limit, Limits, Permit, ReadUsage, Receipt, RecordUsage, Refusal,
+    record_usage,
+};
+use crate::catalog::{Catalog, CommitError, Meter, Mutation, OrgCatalog, UsageDelta};
 use crate::clock::Clock;
+use crate::tenancy::Terms;
 
 /// Counts what organizations use: requests and the bytes that they move. What is stored is counted
 /// by the catalog itself, in the transaction that stores it.
@@ -29,11 +38,19 @@ pub struct Metering {
     /// How many writes of an organization are not folded yet.
     unfolded: Mutex<HashMap<OrgId, u32>>,
     pub(super) counters: Counters,
+    rates: Rates,
+    levels: Levels,
+    /// Held while an organization's usage is being written, by the last byte of its identifier:
+    /// what is read meanwhile would neither have it nor lack it.
+    writing: [tokio::sync::Mutex<()>; 256],
+    credits: Option<Arc<Credits>>,
 }
 
 /// What an organization used since it was last written, and where it is written.
 struct Book {
-    catalog: OrgCatalog,
+    permit: Permit<RecordUsage>,
+    /// What it costs, as of the last request that was let in.
+    terms: Arc<Terms>,
     tally: Tally,
 }
 
@@ -47,7 +64,142 @@ impl Metering {
             counted: Notify::new(),
             unfolded: Mutex::default(),
             counters: Counters::default(),
+            rates: Rates::default(),
+            levels: Levels::default(),
+            writing: [const { tokio::sync::Mutex::const_new(()) }; 256],
+            credits: None,
         }
+    }
+
+    /// Charges what is used, as plans price it, and lets nobody in who has to pay before and has no
+    /// credit.
+    #[must_use]
+    pub fn charging(self, credits: Arc<Credits>) -> Self {
+        Self {
+            credits: Some(credits),
+            ..self
+        }
+    }
+
+    /// Lets a request of the caller's in and counts it, before it is done, if what the plan of its
+    /// organization allows is not used up. Says which limits come near.
+    ///
+    /// Whatever becomes of it, the request is then [recorded](Self::record) or
+    /// [released](Self::release).
+    ///
+    /// # Errors
+    ///
+    /// The limit that is reached; or if the catalog fails.
+    pub async fn admit(
+        &self,
+        caller: &Caller,
+        terms: &Terms,
+        what: Use,
+    ) -> Result<Vec<Nearing>, NotAdmitted> {
+        let org = caller.org();
+        if let Some(credits) = &self.credits
+            && what != Use::Free
+            && !credits.suffices(&record_usage(caller), terms).await?
+        {
+            return Err(Refusal::NoCredit.into());
+        }
+        let limits = &terms.limits;
+        let mut near = Vec::new();
+        if limits.iter().any(|(limit, _)| limit.is_rate()) {
+            near = self.enter(caller, limits, what).await?;
+        } else {
+            self.rates.forget(org);
+        }
+        if limits.iter().any(|(limit, _)| !limit.is_rate())
+            && self.levels.is_due(org, self.clock.monotonic())
+        {
+            let catalog = self.catalog.open(&record_usage(caller));
+            let levels = levels(&catalog, limits).await;
+            let levels = levels.inspect_err(|_| self.rates.release(org))?;
+            near.extend(self.levels.near(org, &levels));
+        }
+        Ok(near)
+    }
+
+    async fn enter(
+        &self,
+        caller: &Caller,
+        limits: &Limits,
+        what: Use,
+    ) -> Result<Vec<Nearing>, NotAdmitted> {
+        let org = caller.org();
+        loop {
+            match self.rates.enter(org, limits, what, self.clock.now_ms()) {
+                Entered::Admitted(near) => return Ok(near),
+                Entered::Refused(refusal) => return Err(refusal.into()),
+                Entered::Unknown => {
+                    let _writing = self.writing(org).lock().await;
+                    if self.rates.is_known(org) {
+                        continue;
+                    }
+                    // What this node counted before it looked is among what all have written.
+                    self.write_held(org).await;
+                    let catalog = self.catalog.open(&record_usage(caller));
+                    self.see(&catalog).await?;
+                }
+            }
+        }
+    }
+
+    /// Reads what all nodes used in the hour and month that it is now.
+    async fn see(&self, catalog: &OrgCatalog) -> Result<(), UsageError> {
+        let now_ms = self.clock.now_ms();
+        let month = Month::of(now_ms);
+        let sums = catalog.usage(month.start_ms(), month.end_ms()).await?;
+        let now = self.clock.monotonic();
+        self.rates.seen(catalog.org(), &sums, now_ms, now);
+        Ok(())
+    }
+
+    /// Takes back that a request was let in: it was not answered.
+    pub fn release(&self, caller: &Caller) {
+        self.rates.release(caller.org());
+    }
+
+    /// Notes that a request of the caller's has changed something.
+    pub fn changed(&self, caller: &Caller) {
+        self.levels.changed(caller.org());
+    }
+
+    /// How much of what `limits` limits the organization has and uses. The last second or two may
+    /// be missing.
+    ///
+    /// # Errors
+    ///
+    /// If the catalog fails.
+    pub async fn limits(
+        &self,
+        permit: Permit<ReadUsage>,
+        limits: &Limits,
+    ) -> Result<Vec<LimitUse>, UsageError> {
+        let catalog = self.catalog.open(&permit);
+        let mut all = levels(&catalog, limits).await?;
+        let now_ms = self.clock.now_ms();
+        let month = Month::of(now_ms);
+        let hour_ms = now_ms - now_ms % HOUR_MS;
+        let sums = catalog.usage(month.start_ms(), month.end_ms()).await?;
+        let used = |meter: Meter, from_ms: u64| {
+            let is_in = |sum: &&UsageDelta| sum.meter == meter && sum.hour_ms >= from_ms;
+            let amounts = sums.iter().filter(is_in).map(|sum| sum.amount);
+            u64::try_from(amounts.sum::<i64>()).unwrap_or(0)
+        };
+        for (limit, max) in limits.iter() {
+            let used = match limit {
+                Limit::RequestsPerHour => used(Meter::Requests, hour_ms),
+                Limit::RequestsPerMonth => used(Meter::Requests, month.start_ms()),
+                Limit::EgressBytesPerHour => used(Meter::EgressBytes, hour_ms),
+                Limit::EgressBytesPerMonth => used(Meter::EgressBytes, month.start_ms()),
+                _ => continue,
+            };
+            all.push(LimitUse { limit, used, max });
+        }
+        all.sort_by_key(|level| level.limit);
+        Ok(all)
     }
 
     /// Gives leave to use what the organization may, counted in the hour that it is now.
@@ -56,14 +208,20 @@ impl Metering {
     }
 
     /// Counts one request and its bytes; written within a second while [`run`](Self::run) runs.
-    pub fn record(&self, permit: Permit<RecordUsage>, receipt: Receipt) {
+    pub fn record(&self, permit: Permit<RecordUsage>, terms: &Arc<Terms>, receipt: Receipt) {
         let hour_ms = self.hour_ms();
+        self.rates
+            .sent(permit.org(), receipt.bytes_out, self.clock.now_ms());
         let mut books = self.books();
         let first = books.is_empty();
         let book = books.entry(permit.org()).or_insert_with(|| Book {
-            catalog: self.catalog.open(&permit),
+            permit,
+            terms: Arc::clone(terms),
             tally: Tally::default(),
         });
+        if !Arc::ptr_eq(&book.terms, terms) {
+            book.terms = Arc::clone(terms);
+        }
         book.tally.count(hour_ms, receipt);
         drop(books);
         if first {
@@ -136,18 +294,42 @@ impl Metering {
     }
 
     async fn write_one(&self, org: OrgId) {
-        let Some(Book { catalog, tally }) = self.books().remove(&org) else {
+        let _writing = self.writing(org).lock().await;
+        self.write_held(org).await;
+    }
+
+    fn writing(&self, org: OrgId) -> &tokio::sync::Mutex<()> {
+        let [.., last] = org.bytes();
+        &self.writing[usize::from(*last)]
+    }
+
+    async fn write_held(&self, org: OrgId) {
+        let Some(book) = self.books().remove(&org) else {
             return;
         };
-        match catalog.commit(Mutation::AddUsage(tally.deltas())).await {
+        let Book {
+            permit,
+            terms,
+            tally,
+        } = &book;
+        let catalog = self.catalog.open(permit);
+        let deltas = tally.deltas();
+        match catalog.commit(Mutation::AddUsage(deltas.clone())).await {
             Ok(_) => {
                 self.counters.writes.inc();
+                self.rates.wrote(org, &deltas);
+                if self.rates.is_due(org, self.clock.monotonic())
+                    && let Err(error) = self.see(&catalog).await
+                {
+                    tracing::warn!(%error, "what other nodes use is not known");
+                }
                 self.fold(&catalog).await;
+                self.charge(permit, terms).await;
             }
             Err(CommitError::Store(error)) => {
                 self.counters.failures.inc();
                 tracing::warn!(%error, "usage is kept to be written later");
-                self.restore(catalog, tally);
+                self.restore(book);
             }
             // Nothing that is done later would change that.
             Err(CommitError::Conflict(conflict)) => {
@@ -156,15 +338,25 @@ impl Metering {
         }
     }
 
-    fn restore(&self, catalog: OrgCatalog, tally: Tally) {
-        self.books()
-            .entry(catalog.org())
-            .or_insert_with(|| Book {
-                catalog,
-                tally: Tally::default(),
-            })
-            .tally
-            .restore(tally);
+    /// Charges an organization's use when it is time to.
+    async fn charge(&self, permit: &Permit<RecordUsage>, terms: &Terms) {
+        let Some(credits) = &self.credits else {
+            return;
+        };
+        if credits.used(permit.org(), terms)
+            && let Err(error) = credits.settle(permit, terms).await
+        {
+            tracing::warn!(%error, "usage is charged later");
+        }
+    }
+
+    fn restore(&self, book: Book) {
+        match self.books().entry(book.permit.org()) {
+            Entry::Occupied(mut newer) => newer.get_mut().tally.restore(book.tally),
+            Entry::Vacant(free) => {
+                free.insert(book);
+            }
+        }
     }
 
     /// Folds an organization's deltas once there are many.

@@ -104,11 +104,19 @@ async fn usage_is_counted_by_organization_and_hour() {
     let world = World::new();
     let allowance = world.metering.allow(&caller(ONE));
     assert_eq!((allowance.org(), allowance.hour_ms()), (ONE, HOUR_MS));
-    world.metering.record(permit(ONE), moved(10, 0));
-    world.metering.record(permit(ONE), moved(0, 7));
-    world.metering.record(permit(TWO), moved(0, 0));
+    world
+        .metering
+        .record(permit(ONE), &Arc::default(), moved(10, 0));
+    world
+        .metering
+        .record(permit(ONE), &Arc::default(), moved(0, 7));
+    world
+        .metering
+        .record(permit(TWO), &Arc::default(), moved(0, 0));
     world.hand.advance(Duration::from_secs(3_600));
-    world.metering.record(permit(ONE), moved(1, 2));
+    world
+        .metering
+        .record(permit(ONE), &Arc::default(), moved(1, 2));
     world.metering.run(ready(())).await;
     let next_ms = HOUR_MS + 3_600_000;
     assert_eq!(
@@ -142,7 +150,7 @@ async fn sums_are_exact_beside_each_other_and_through_failures() {
             tokio::spawn(async move {
                 for n in 0..250 {
                     let org = if n % 2 == 0 { ONE } else { TWO };
-                    metering.record(permit(org), moved(3, n));
+                    metering.record(permit(org), &Arc::default(), moved(3, n));
                 }
             })
         });
@@ -151,7 +159,9 @@ async fn sums_are_exact_beside_each_other_and_through_failures() {
         }
         if round % 2 == 0 {
             world.break_usage();
-            world.metering.record(permit(ONE), moved(0, 0));
+            world
+                .metering
+                .record(permit(ONE), &Arc::default(), moved(0, 0));
             let failures = &world.metering.counters.failures;
             let before = failures.get();
             while failures.get() == before {
@@ -187,7 +197,9 @@ async fn what_waits_is_written_within_a_second_or_so_without_being_stopped() {
     let metering = Arc::clone(&world.metering);
     let running = tokio::spawn(async move { metering.run(std::future::pending()).await });
     for round in 1..=2 {
-        world.metering.record(permit(ONE), moved(1, 0));
+        world
+            .metering
+            .record(permit(ONE), &Arc::default(), moved(1, 0));
         while world.all(ONE).await.first().map(|hour| hour.requests) != Some(round) {
             tokio::task::yield_now().await;
         }
@@ -200,7 +212,9 @@ async fn deltas_are_folded_and_the_sums_stay() {
     let world = World::new();
     let writes = 2 * super::service::WRITES_UNFOLDED_MAX + 10;
     for _ in 0..writes {
-        world.metering.record(permit(ONE), moved(2, 0));
+        world
+            .metering
+            .record(permit(ONE), &Arc::default(), moved(2, 0));
         world.metering.write().await;
     }
     let deltas: u32 = world
@@ -216,7 +230,9 @@ async fn deltas_are_folded_and_the_sums_stay() {
 #[tokio::test]
 async fn what_could_not_be_written_is_due_again() {
     let world = World::new();
-    world.metering.record(permit(ONE), moved(1, 0));
+    world
+        .metering
+        .record(permit(ONE), &Arc::default(), moved(1, 0));
     world.metering.counted.notified().await;
     world.break_usage();
     world.metering.write().await;

@@ -22,6 +22,16 @@ pub struct HourUsage {
     pub secret_reads: i64,
     /// Secrets that were used and not revealed.
     pub secret_uses: i64,
+    /// Runs of agents, as they were told.
+    pub agent_runs: i64,
+    /// Tokens that models read, as they were told.
+    pub input_tokens: i64,
+    /// Tokens that models wrote, as they were told.
+    pub output_tokens: i64,
+    /// Calls of tools, as they were told.
+    pub tool_calls: i64,
+    /// Seconds of computing, as they were told.
+    pub compute_seconds: i64,
 }
 
 /// Why usage cannot be read. The text is for the operator's log.
@@ -46,6 +56,11 @@ impl HourUsage {
                 Meter::EgressBytes => &mut hour.egress_bytes,
                 Meter::SecretReads => &mut hour.secret_reads,
                 Meter::SecretUses => &mut hour.secret_uses,
+                Meter::AgentRuns => &mut hour.agent_runs,
+                Meter::InputTokens => &mut hour.input_tokens,
+                Meter::OutputTokens => &mut hour.output_tokens,
+                Meter::ToolCalls => &mut hour.tool_calls,
+                Meter::ComputeSeconds => &mut hour.compute_seconds,
             };
             *meter = meter.saturating_add(sum.amount);
         }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use names::{AccessKeyId, OrgId, Slug};
 
 use crate::audit::{Actor, Audit, AuditError, Decision, Event, PlatformEvent};
-use crate::authz::{Operator, Rule, Scope, record_activity_as_operator};
+use crate::authz::{Operator, Rule, Scope, record_activity_as_operator, record_usage_as_operator};
 use crate::clock::Clock;
+use crate::metering::{CreditError, Credits, Line, NewGrant};
 use crate::tenancy::{
     AccessKey, Account, DraftAccessKey, Label, NewAccessKey, NewAccount, Organization, Ownership,
-    Tenancy, TenancyError, Transition,
+    Plan, Tenancy, TenancyError, Terms, Transition,
 };
 
 /// What the operator does to organizations, on the command line and over HTTP alike. Every act
@@ -40,6 +41,17 @@ pub enum AdministrationError {
     /// It cannot be recorded.
     #[error(transparent)]
     Audit(#[from] AuditError),
+}
+
+/// Why an act on credit did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum CreditActError {
+    /// It is not possible, or cannot be recorded.
+    #[error(transparent)]
+    Administration(#[from] AdministrationError),
+    /// The ledger does not take it.
+    #[error(transparent)]
+    Credit(#[from] CreditError),
 }
 
 /// An access key that stands in its organization's activity log and does not work yet.
@@ -185,6 +197,95 @@ impl Administration {
             },
         )
         .await
+    }
+
+    /// Makes a plan. It stands in the platform's log before.
+    pub async fn create_plan(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        name: &Label,
+        terms: &Terms,
+    ) -> Result<Plan, AdministrationError> {
+        self.record_platform(act, "bulkhead:CreatePlan", slug.as_str())
+            .await?;
+        let made = self.tenancy.create_plan(act.operator, slug, name, terms);
+        Ok(made.await?)
+    }
+
+    /// Says something else in a plan. It stands in the platform's log before.
+    pub async fn change_plan(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        name: &Label,
+        terms: &Terms,
+        etag: Option<u64>,
+    ) -> Result<Plan, AdministrationError> {
+        self.record_platform(act, "bulkhead:ChangePlan", slug.as_str())
+            .await?;
+        let tenancy = &self.tenancy;
+        let changed = tenancy.change_plan(act.operator, slug, name, terms, etag);
+        Ok(changed.await?)
+    }
+
+    /// Puts an organization on a plan, or takes it off.
+    pub async fn assign_plan(
+        &self,
+        act: &Act<'_>,
+        slug: &Slug,
+        plan: Option<&Slug>,
+    ) -> Result<Option<Plan>, AdministrationError> {
+        let organization = self.organization(act, slug).await?;
+        let resource = match plan {
+            Some(plan) => format!("plan:{plan}"),
+            None => "plan:none".to_owned(),
+        };
+        self.recorded(
+            act,
+            organization.org,
+            "bulkhead:AssignPlan",
+            resource,
+            async {
+                self.tenancy
+                    .assign_plan(act.operator, organization.org, plan)
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Grants credit to an organization, once for each reference; says whether it did now.
+    pub async fn grant_credit(
+        &self,
+        act: &Act<'_>,
+        credits: &Credits,
+        slug: &Slug,
+        grant: NewGrant,
+    ) -> Result<(Line, bool), CreditActError> {
+        let organization = self.organization(act, slug).await?;
+        let org = organization.org;
+        let terms = self.tenancy.terms_of_organization(act.operator, org);
+        let terms = terms.await.map_err(AdministrationError::from)?;
+        let resource = format!("credit:{}", grant.units);
+        let intended = self.event(act, GRANT_CREDIT, resource.clone(), Decision::Intended);
+        let recorded = self.record(act, org, intended).await;
+        recorded.map_err(AdministrationError::from)?;
+        let permit = record_usage_as_operator(act.operator, org);
+        let granted = credits.grant(&permit, &terms, grant).await;
+        let decision = match &granted {
+            Ok(_) => Decision::Allowed { status: DONE },
+            Err(CreditError::Damaged(what)) => Decision::Damaged { what: what.clone() },
+            Err(other) => Decision::Refused {
+                rule: other.to_string(),
+            },
+        };
+        let outcome = self.event(act, GRANT_CREDIT, resource, decision);
+        if let Err(error) = self.record(act, org, outcome).await {
+            // That it was intended stands in the log.
+            tracing::error!(action = GRANT_CREDIT, %error, "an outcome was not recorded");
+        }
+        Ok(granted?)
     }
 
     /// Makes an account with its personal organization. It stands in the platform's log before,
@@ -338,4 +439,5 @@ const DONE: u16 = 200;
 const ACTOR: &str = "operator";
 const CREATE_ORGANIZATION: &str = "bulkhead:CreateOrganization";
 const CREATE_ACCOUNT: &str = "bulkhead:CreateAccount";
+const GRANT_CREDIT: &str = "bulkhead:GrantCredit";
 const CREATE_ACCESS_KEY: &str = "bulkhead:CreateAccessKey";

@@ -60,16 +60,37 @@ impl Destroyer {
         if org.is_platform() {
             return Err(OpsError::NoSuchOrganization);
         }
+        let certificate = self.locked(org, Which::Any).await?;
+        certificate.ok_or(OpsError::Changed)
+    }
+
+    /// The same of an organization whose grace period has ended, if it was not restored.
+    pub async fn destroy_due(
+        &self,
+        _operator: &Operator,
+        org: OrgId,
+    ) -> Result<Option<Certificate>, OpsError> {
+        self.locked(org, Which::Due).await
+    }
+
+    async fn locked(&self, org: OrgId, which: Which) -> Result<Option<Certificate>, OpsError> {
         let name = format!("destroy {org}");
         let mut lock = Lock::demand(&self.jobs, name, self.node, &self.clock).await?;
-        let outcome = self.under(&mut lock, org).await;
+        let outcome = self.under(&mut lock, org, which).await;
         lock.release().await;
         outcome
     }
 
-    async fn under(&self, lock: &mut Lock, org: OrgId) -> Result<Certificate, OpsError> {
+    async fn under(
+        &self,
+        lock: &mut Lock,
+        org: OrgId,
+        which: Which,
+    ) -> Result<Option<Certificate>, OpsError> {
         let job = self.jobs.open(org, "destroy");
-        let destruction = self.delete_keys(&job).await?;
+        let Some(destruction) = self.delete_keys(&job, which).await? else {
+            return Ok(None);
+        };
         self.keyring.forget(org);
         let mut pending = Vec::new();
         let nodes = self.wait_for_nodes(lock).await?;
@@ -86,24 +107,32 @@ impl Destroyer {
         }
         pending.extend(self.pending_root(&destruction));
         pending.push(Pending::Backups);
-        Ok(Certificate::new(
+        Ok(Some(Certificate::new(
             org,
             &destruction,
             blobs_deleted,
             self.clock.now_ms(),
             pending,
-        ))
+        )))
     }
 
     /// Deletes the keys, unless they are deleted already.
-    async fn delete_keys(&self, job: &JobCatalog) -> Result<Destruction, OpsError> {
+    async fn delete_keys(
+        &self,
+        job: &JobCatalog,
+        which: Which,
+    ) -> Result<Option<Destruction>, OpsError> {
         let org = job.org();
         for _ in 0..ATTEMPTS {
             let platform = self.keyring.open_platform().await?;
             let row = self.platform.organization(org).await?;
             let row = platform.verify(row.ok_or(OpsError::NoSuchOrganization)?)?;
             if let Some(destruction) = row.destruction {
-                return Ok(destruction);
+                return Ok(Some(destruction));
+            }
+            // Judged by the row that the commit compares: whoever restores it in between wins.
+            if !which.admits(&row, self.clock.now_ms()) {
+                return Ok(None);
             }
             // Counted, not verified: a key that is damaged is destroyed like any other.
             let keys = self.platform.org_keys(org).await?.len();
@@ -125,7 +154,7 @@ impl Destroyer {
                 ..row
             })?;
             match job.commit(Mutation::DestroyOrganization(destroyed)).await {
-                Ok(_) => return Ok(destruction),
+                Ok(_) => return Ok(Some(destruction)),
                 // The row was changed meanwhile, or the platform's key rotated.
                 Err(CommitError::Conflict(Conflict::Changed | Conflict::KeyClosed { .. })) => {
                     self.keyring.forget(OrgId::PLATFORM);
@@ -228,6 +257,27 @@ impl Destroyer {
                 .map(|delta| delta.amount);
             u64::try_from(amounts.fold(0, i64::saturating_add)).unwrap_or(0)
         }))
+    }
+}
+
+/// Which organizations are destroyed.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    /// Any: somebody says so.
+    Any,
+    /// Those whose grace period has ended.
+    Due,
+}
+
+impl Which {
+    fn admits(self, row: &OrganizationRow, now_ms: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Due => {
+                row.state == OrgState::Deleting
+                    && row.delete_after_ms.is_some_and(|due| due <= now_ms)
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 use names::OrgId;
 
 use super::checkpoint::CheckpointError;
+use crate::audit::AuditError;
 use crate::blobs::BlobError;
 use crate::catalog::{CatalogError, CommitError, Conflict};
 use crate::keyring::{KeyringError, RootFileError, RotationError, RowRefused};
@@ -66,6 +67,9 @@ pub enum OpsError {
     /// The catalog refused a change, for a reason that this job cannot meet.
     #[error("the catalog refused a change: {0}")]
     Conflict(Conflict),
+    /// The platform's log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// Keys cannot be had.
     #[error(transparent)]
     Keyring(#[from] KeyringError),

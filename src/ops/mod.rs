@@ -6,6 +6,7 @@ mod checkpoint;
 mod collect;
 mod destroy;
 mod error;
+mod expire;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod lock;
@@ -21,12 +22,15 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use administration::{Act, Administration, AdministrationError, RecordedAccessKey};
+pub use administration::{
+    Act, Administration, AdministrationError, CreditActError, RecordedAccessKey,
+};
 pub use certificate::{Certificate, Pending};
 pub use checkpoint::{CheckpointError, Checkpoints};
 pub use collect::{Collected, Collector, CollectorSettings};
 pub use destroy::Destroyer;
 pub use error::OpsError;
+pub use expire::{Expired, Expirer};
 pub use replays::{Answered, Pending as PendingAnswer, Replay, Replays};
 pub use root::{RootDestroyed, RootRotated, RootRotation};
 pub use rotate::{Rotated, Rotation};

@@ -10,7 +10,7 @@ use super::service::{Tenancy, all_of, principal};
 use super::task::TaskBody;
 use super::team::at_most;
 use super::text::Label;
-use crate::authz::{ManageAgents, Operator, Permit, ReadAgents, SubjectKind};
+use crate::authz::{Limit, ManageAgents, Operator, Permit, ReadAgents, SubjectKind};
 use crate::catalog::{Conflict, RecordKind, RecordQuery, RecordWrite};
 
 /// An agent: a service account of exactly one organization.
@@ -75,13 +75,12 @@ impl Body for AgentBody {
 }
 
 impl Tenancy {
-    /// Makes an agent, which has no right but to its home. `agents_max` is what the organization's
-    /// plan allows: of many at once, no more than there is place for are made.
+    /// Makes an agent, which has no right but to its home. Of many at once, no more are made than
+    /// the organization's plan allows.
     pub async fn create_agent(
         &self,
         permit: Permit<ManageAgents>,
         profile: AgentProfile,
-        agents_max: Option<u64>,
     ) -> Result<Agent, TenancyError> {
         all_of(&permit, SubjectKind::Agent)?;
         let org = permit.org();
@@ -90,6 +89,7 @@ impl Tenancy {
         let keys = self.keys(org).await?;
         let drafted = draft::<AgentBody>(*id.bytes(), self.clock.now_ms());
         let write = insertion(&keys, drafted, &body)?;
+        let agents_max = self.terms_of(org).await?.limits.of(Limit::Agents);
         let guards = agents_max.map(|max| at_most(RecordKind::Agent, max));
         self.commit_records(org, vec![write], guards.into_iter().collect())
             .await?;

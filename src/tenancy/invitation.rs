@@ -16,7 +16,9 @@ use super::record::{ATTEMPTS_MAX, Body, Held, Refused, draft, insertion};
 use super::service::{Tenancy, all_of, subject};
 use super::session::{NewSession, SignedIn};
 use super::text::Label;
-use crate::authz::{ManagePeople, Operator, Permit, ReadPeople, Role, Standing, SubjectKind};
+use crate::authz::{
+    Limit, ManagePeople, Operator, Permit, ReadPeople, Role, Standing, SubjectKind,
+};
 use crate::catalog::{Conflict, RecordGuard, RecordKind, RecordQuery};
 use crate::keyring::RecordDraft;
 
@@ -218,15 +220,15 @@ impl Tenancy {
 
     /// Makes the account a member of the organization that has invited it. A token that was never
     /// given, is used, revoked or expired, is for somebody else, or whose giver may not give it any
-    /// more, is refused without saying why. `members_max` is what the organization's plan allows.
+    /// more, is refused without saying why. Of many at once, no more come in than the organization's
+    /// plan allows.
     pub async fn accept_invitation(
         &self,
         signed_in: &SignedIn,
         token: &str,
-        members_max: Option<u64>,
     ) -> Result<PrincipalId, TenancyError> {
         let account = self.account_held(signed_in.account()).await?;
-        self.accept(&account, token, members_max).await
+        self.accept(&account, token).await
     }
 
     /// Makes an account for whoever was invited and has none, whether or not others may sign up,
@@ -237,7 +239,6 @@ impl Tenancy {
         token: &str,
         name: &Label,
         password: Password,
-        members_max: Option<u64>,
     ) -> Result<NewSession, TenancyError> {
         let hash = self.hasher.hash(password).await?;
         let invitation = self.invitation_shown(token).await?;
@@ -247,7 +248,7 @@ impl Tenancy {
             Err(TenancyError::Exists(_)) => Err(TenancyError::NoSuchInvitation),
             made => made,
         }?;
-        self.accept(&account, token, members_max).await?;
+        self.accept(&account, token).await?;
         self.session_of(account, &proven).await
     }
 
@@ -255,7 +256,6 @@ impl Tenancy {
         &self,
         account: &Held<AccountBody>,
         token: &str,
-        members_max: Option<u64>,
     ) -> Result<PrincipalId, TenancyError> {
         for _ in 0..ATTEMPTS_MAX {
             let invitation = self.invitation_shown(token).await?;
@@ -264,7 +264,7 @@ impl Tenancy {
             }
             let org = invitation.row.org;
             self.open_organization(org).await?;
-            let (joining, guards) = self.joining(&invitation, account.id(), members_max).await?;
+            let (joining, guards) = self.joining(&invitation, account.id()).await?;
             let keys = self.keys(org).await?;
             let writes = vec![invitation.deletion(), joining.insertion(&keys)?];
             match self.commit_records(org, writes, guards).await {
@@ -288,7 +288,6 @@ impl Tenancy {
         &self,
         invitation: &Held<InvitationBody>,
         account: AccountId,
-        members_max: Option<u64>,
     ) -> Result<(Joining, Vec<RecordGuard>), TenancyError> {
         let role = invitation.role()?;
         let mut guards = Vec::new();
@@ -302,7 +301,8 @@ impl Tenancy {
             }
             guards.push(inviter.unchanged());
         }
-        if let Some(max) = members_max {
+        let terms = self.terms_of(invitation.row.org).await?;
+        if let Some(max) = terms.limits.of(Limit::Members) {
             guards.push(RecordGuard::AtMost {
                 kind: RecordKind::Member,
                 state: None,

@@ -7,7 +7,7 @@ use super::error::TenancyError;
 use super::record::{ATTEMPTS_MAX, Body, Held, draft};
 use super::service::Tenancy;
 use super::text::Label;
-use crate::authz::{Caller, ManageSettings, Operator, Permit, ReadSettings};
+use crate::authz::{ManageSettings, Permit, ReadSettings};
 use crate::catalog::RecordKind;
 use crate::keyring::RecordDraft;
 
@@ -99,9 +99,8 @@ impl Tenancy {
     }
 
     /// Puts an organization on a plan.
-    pub async fn set_plan(
+    pub(super) async fn set_plan(
         &self,
-        _: &Operator,
         org: OrgId,
         plan: Option<&Slug>,
     ) -> Result<Profile, TenancyError> {
@@ -113,9 +112,9 @@ impl Tenancy {
         .await
     }
 
-    /// The plan that the caller's organization is on, for whoever counts what it may.
-    pub async fn plan(&self, caller: &Caller) -> Result<Option<Slug>, TenancyError> {
-        Ok(self.profile_of(caller.org()).await?.profile()?.plan)
+    /// The plan that an organization is on.
+    pub(super) async fn plan_of(&self, org: OrgId) -> Result<Option<Slug>, TenancyError> {
+        Ok(self.profile_of(org).await?.profile()?.plan)
     }
 
     pub(super) async fn profile_of(&self, org: OrgId) -> Result<Held<ProfileBody>, TenancyError> {

@@ -5,6 +5,7 @@ use names::PrincipalId;
 use super::attempts::Attempts;
 use super::error::TenancyError;
 use super::password::Hasher;
+use super::plan::KnownTerms;
 use super::rights::KnownRights;
 use super::standing::Standings;
 use crate::authz::{Action, OfSubject, Permit, SubjectKind};
@@ -26,6 +27,7 @@ pub struct Tenancy {
     pub(super) entropy: Entropy,
     pub(super) standings: Standings,
     pub(super) known_rights: KnownRights,
+    pub(super) known_terms: KnownTerms,
     pub(super) hasher: Hasher,
     pub(super) attempts: Attempts,
 }
@@ -47,6 +49,7 @@ impl Tenancy {
             entropy,
             standings: Standings::new(),
             known_rights: KnownRights::new(),
+            known_terms: KnownTerms::new(),
         }
     }
 

@@ -94,7 +94,8 @@ impl Session {
     ) -> Result<u64, VaultError> {
         let (writes, sequence) = match outcome {
             Outcome::Unchanged => return Ok(before.unwrap_or_default()),
-            Outcome::Gone => (self.deletions(before, held).await?, 0),
+            Outcome::Gone if before.is_none() => return Err(VaultError::NoSuchSecret),
+            Outcome::Gone => (deletions(held), 0),
             Outcome::Kept(values) => self.writes(before, held, values)?,
         };
         let guards = match (before, secrets_max) {
@@ -159,30 +160,29 @@ impl Session {
         Ok((writes, sequence))
     }
 
-    async fn deletions(
-        &self,
-        before: Option<u64>,
-        held: &Held,
-    ) -> Result<Vec<RecordWrite>, VaultError> {
-        let Some(sequence) = before else {
-            return Err(VaultError::NoSuchSecret);
-        };
-        let versions = held.description.versions.iter().zip(&held.values);
-        let mut writes: Vec<_> = versions
-            .filter(|(version, _)| version.state != super::VersionState::Destroyed)
-            .map(|(_, value)| deletion(*value))
-            .collect();
-        writes.push(RecordWrite::Delete {
-            kind: RecordKind::Secret,
-            id: held.description.id,
-            sequence,
-        });
-        Ok(writes)
+    /// The blind name of what is called so, among what `of` says.
+    pub(super) fn named(&self, of: &str, name: &[u8]) -> [u8; 32] {
+        self.names.lookup(of, name)
     }
 
     fn lookup(&self, path: &SecretPath) -> [u8; 32] {
-        self.names.lookup(PATHS, path.as_str().as_bytes())
+        self.named(PATHS, path.as_str().as_bytes())
     }
+}
+
+/// What deletes a secret as it was read, with its values.
+pub(super) fn deletions(held: &Held) -> Vec<RecordWrite> {
+    let versions = held.description.versions.iter().zip(&held.values);
+    let mut writes: Vec<_> = versions
+        .filter(|(version, _)| version.state != super::VersionState::Destroyed)
+        .map(|(_, value)| deletion(*value))
+        .collect();
+    writes.push(RecordWrite::Delete {
+        kind: RecordKind::Secret,
+        id: held.description.id,
+        sequence: held.description.sequence,
+    });
+    writes
 }
 
 /// Values never change: each is made once, and goes once.

@@ -3,18 +3,26 @@
 
 mod cache;
 mod changes;
+mod defaults;
 mod error;
 mod model;
+mod page;
+mod password;
 mod record;
 mod service;
+mod update;
+mod upkeep;
 mod versions;
 
 #[cfg(test)]
 mod tests;
 
+pub use defaults::Defaults;
 pub use error::VaultError;
 pub use model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,
     Settings, StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
 };
+pub use page::{Order, OrderBy, OrderPlace};
+pub use password::{CharacterKind, PasswordRules};
 pub use service::{SecretPage, Vault};

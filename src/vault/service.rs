@@ -7,15 +7,18 @@ use zeroize::Zeroizing;
 
 use super::cache::Listings;
 use super::changes::{Outcome, Session, Values};
+use super::defaults::Defaults;
 use super::error::VaultError;
 use super::model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Revealed, Selector, Settings,
     StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
 };
 use super::record::Held;
+use super::update::apply;
 use super::versions::{Addition, STAGES_MAX, check_stage};
 use crate::authz::{
-    Action, DeleteSecret, DescribeSecret, ListSecrets, OfSecret, Permit, PutSecret, RevealSecret,
+    Action, DeleteSecret, DescribeSecret, Limit, ListSecrets, OfSecret, Permit, PutSecret,
+    RevealSecret,
 };
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -33,10 +36,10 @@ use crate::keyring::Keyring;
 /// Every change is one commit that compares the secret's sequence; who loses reads again.
 pub struct Vault {
     catalog: Catalog,
-    keyring: Arc<Keyring>,
-    clock: Clock,
-    entropy: Entropy,
-    listings: Listings,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) clock: Clock,
+    pub(super) entropy: Entropy,
+    pub(super) listings: Listings,
 }
 
 /// A page of secrets.
@@ -67,7 +70,17 @@ impl Vault {
         permit: Permit<PutSecret>,
         new: NewSecret,
     ) -> Result<Written, VaultError> {
-        check_new(&new)?;
+        self.create_by(permit, new, Defaults::default()).await
+    }
+
+    /// The same by what the organization has said.
+    pub async fn create_by(
+        &self,
+        permit: Permit<PutSecret>,
+        new: NewSecret,
+        defaults: Defaults,
+    ) -> Result<Written, VaultError> {
+        check_new(&new, defaults)?;
         let name = new.value.as_ref().map(|value| self.version_name(value));
         for _ in 0..ATTEMPTS_MAX {
             let session = self.session(&permit).await?;
@@ -81,12 +94,14 @@ impl Vault {
             let mut version = None;
             if let (Some(value), Some(name)) = (&new.value, &name) {
                 let id = self.entropy.uuid_v7(self.clock.now_ms());
-                held.add(addition(value, name, id), self.clock.now_ms())?;
+                held.add(addition(value, name, id, defaults), self.clock.now_ms())?;
                 values.added.push((id, &value.value));
                 version = held.version(name).cloned();
             }
             let outcome = Outcome::Kept(values);
-            match session.commit(None, &held, outcome, new.secrets_max).await {
+            let plan_max = permit.limits().of(Limit::Secrets);
+            let secrets_max = new.secrets_max.or(plan_max);
+            match session.commit(None, &held, outcome, secrets_max).await {
                 Err(VaultError::Changed) => {}
                 Err(error) => return Err(error),
                 Ok(sequence) => {
@@ -107,43 +122,18 @@ impl Vault {
         permit: Permit<PutSecret>,
         value: NewValue,
     ) -> Result<Written, VaultError> {
-        check_value(&value)?;
-        let name = self.version_name(&value);
-        let id = self.entropy.uuid_v7(self.clock.now_ms());
-        for _ in 0..ATTEMPTS_MAX {
-            let session = self.session(&permit).await?;
-            let mut held = active(session.find(permit.path()).await?)?;
-            let before = held.description.sequence;
-            check_shape(held.description.kind, &value.value)?;
-            if let Some(version) = held.version(&name).cloned() {
-                self.is_same(&session, &held, &version, &value.value)
-                    .await?;
-                return Ok(Written {
-                    secret: held.description,
-                    version: Some(version),
-                });
-            }
-            check_current(&held.description, value.check)?;
-            let dropped = held.add(addition(&value, &name, id), self.clock.now_ms())?;
-            let values = Values {
-                added: vec![(id, &value.value)],
-                dropped,
-            };
-            let outcome = Outcome::Kept(values);
-            match session.commit(Some(before), &held, outcome, None).await {
-                Err(VaultError::Changed) => {}
-                Err(error) => return Err(error),
-                Ok(sequence) => {
-                    held.description.sequence = sequence;
-                    let version = held.version(&name).cloned();
-                    return Ok(Written {
-                        secret: held.description,
-                        version,
-                    });
-                }
-            }
-        }
-        Err(VaultError::Changed)
+        self.put_by(permit, value, Defaults::default()).await
+    }
+
+    /// The same by what the organization has said.
+    pub async fn put_by(
+        &self,
+        permit: Permit<PutSecret>,
+        value: NewValue,
+        defaults: Defaults,
+    ) -> Result<Written, VaultError> {
+        self.update_by(permit, &Change::default(), value, defaults)
+            .await
     }
 
     /// Shows the value of a version. Whoever calls has recorded it before.
@@ -201,33 +191,7 @@ impl Vault {
         change: &Change,
     ) -> Result<Description, VaultError> {
         self.changing(&permit, |held| {
-            let description = &mut held.description;
-            if change
-                .sequence
-                .is_some_and(|sequence| sequence != description.sequence)
-            {
-                return Err(VaultError::Changed);
-            }
-            if let Some(kind) = change.kind {
-                description.kind = kind;
-            }
-            if let Some(text) = &change.description {
-                description.description = text.clone();
-            }
-            if let Some(settings) = &change.settings {
-                description.settings = settings.clone();
-            }
-            description
-                .tags
-                .extend(change.tag.iter().map(|(k, v)| (k.clone(), v.clone())));
-            for name in &change.untag {
-                description.tags.remove(name);
-            }
-            check_described(
-                &description.description,
-                &description.tags,
-                &description.settings,
-            )?;
+            apply(change, &mut held.description)?;
             Ok(Outcome::Kept(Values::default()))
         })
         .await
@@ -347,12 +311,20 @@ impl Vault {
         .await
     }
 
-    async fn session<A: Action>(&self, permit: &Permit<A>) -> Result<Session, VaultError> {
+    /// The time by which it works, milliseconds since the epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    pub(super) async fn session<A: Action>(
+        &self,
+        permit: &Permit<A>,
+    ) -> Result<Session, VaultError> {
         Session::open(&self.catalog, &self.keyring, permit).await
     }
 
     /// Changes a secret that is in use.
-    async fn changing<'a, A>(
+    pub(super) async fn changing<'a, A>(
         &self,
         permit: &Permit<A>,
         mut decide: impl FnMut(&mut Held) -> Result<Outcome<'a>, VaultError>,
@@ -450,7 +422,7 @@ impl Vault {
     }
 
     /// Whether a version holds this value; compared in constant time.
-    async fn is_same(
+    pub(super) async fn is_same(
         &self,
         session: &Session,
         held: &Held,
@@ -495,7 +467,7 @@ impl Vault {
         }
     }
 
-    fn version_name(&self, value: &NewValue) -> String {
+    pub(super) fn version_name(&self, value: &NewValue) -> String {
         value.token.clone().unwrap_or_else(|| {
             let drawn = Uuid::from_bytes(self.entropy.uuid_v7(self.clock.now_ms()));
             drawn.to_string()
@@ -514,7 +486,7 @@ impl Vault {
 }
 
 /// A secret that can be used.
-fn active(held: Option<Held>) -> Result<Held, VaultError> {
+pub(super) fn active(held: Option<Held>) -> Result<Held, VaultError> {
     let held = held.ok_or(VaultError::NoSuchSecret)?;
     match held.description.state {
         State::Active => Ok(held),
@@ -527,7 +499,7 @@ fn chosen<'a>(held: &'a mut Held, numbers: &'a [u64]) -> impl Iterator<Item = &'
     versions.filter(|version| numbers.contains(&version.number))
 }
 
-fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
+pub(super) fn addition(value: &NewValue, name: &str, id: [u8; 16], defaults: Defaults) -> Addition {
     let stages = match value.stages.is_empty() {
         true => vec![stages::CURRENT.to_owned()],
         false => value.stages.clone(),
@@ -536,20 +508,26 @@ fn addition(value: &NewValue, name: &str, id: [u8; 16]) -> Addition {
         name: name.to_owned(),
         value: id,
         stages,
-        versions_max: value.versions_max,
+        versions_max: defaults.versions_max.unwrap_or(value.versions_max),
+        delete_after_ms: defaults.delete_versions_after_ms,
     }
 }
 
-fn check_current(description: &Description, check: Check) -> Result<(), VaultError> {
+pub(super) fn check_current(
+    description: &Description,
+    check: Check,
+    defaults: Defaults,
+) -> Result<(), VaultError> {
+    let has_to = description.settings.check_required || defaults.check_required;
     let current = description.current().map_or(0, |current| current.number);
     match check {
         Check::Version(seen) if seen != current => Err(VaultError::CheckFailed { current }),
-        Check::Any if description.settings.check_required => Err(VaultError::CheckRequired),
+        Check::Any if has_to => Err(VaultError::CheckRequired),
         Check::Any | Check::Version(_) => Ok(()),
     }
 }
 
-fn check_new(new: &NewSecret) -> Result<(), VaultError> {
+fn check_new(new: &NewSecret, defaults: Defaults) -> Result<(), VaultError> {
     check_described(&new.description, &new.tags, &new.settings)?;
     let Some(value) = &new.value else {
         return Ok(());
@@ -557,14 +535,15 @@ fn check_new(new: &NewSecret) -> Result<(), VaultError> {
     if matches!(value.check, Check::Version(seen) if seen != 0) {
         return Err(VaultError::CheckFailed { current: 0 });
     }
-    if value.check == Check::Any && new.settings.check_required {
+    let has_to = new.settings.check_required || defaults.check_required;
+    if value.check == Check::Any && has_to {
         return Err(VaultError::CheckRequired);
     }
     check_value(value)?;
     check_shape(new.kind, &value.value)
 }
 
-fn check_value(value: &NewValue) -> Result<(), VaultError> {
+pub(super) fn check_value(value: &NewValue) -> Result<(), VaultError> {
     if !(1..=VALUE_BYTES_MAX).contains(&value.value.expose().len()) {
         return Err(VaultError::Invalid("a value has 1 to 65,536 bytes"));
     }
@@ -579,7 +558,11 @@ fn check_value(value: &NewValue) -> Result<(), VaultError> {
     value.stages.iter().try_for_each(|stage| check_stage(stage))
 }
 
-fn check_described(text: &str, tags: &Tags, settings: &Settings) -> Result<(), VaultError> {
+pub(super) fn check_described(
+    text: &str,
+    tags: &Tags,
+    settings: &Settings,
+) -> Result<(), VaultError> {
     if text.chars().count() > DESCRIPTION_CHARS_MAX {
         return Err(VaultError::Invalid(
             "a description has at most 2,048 characters",
@@ -616,7 +599,7 @@ fn check_described(text: &str, tags: &Tags, settings: &Settings) -> Result<(), V
 
 /// A value has the members that its kind names. What they hold is not looked at, and no error
 /// quotes it.
-fn check_shape(kind: Kind, value: &Value) -> Result<(), VaultError> {
+pub(super) fn check_shape(kind: Kind, value: &Value) -> Result<(), VaultError> {
     let Some(members) = kind.members() else {
         return match (kind, value) {
             (Kind::ApiKey, Value::Binary(_)) => Err(VaultError::Invalid("an API key is text")),
@@ -668,4 +651,4 @@ const POLICY_BYTES_MAX: usize = 20_480;
 const SUFFIX_ALPHABET: &[u8; 62] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// A change in between is a write of somebody else; each round one of them is done.
-const ATTEMPTS_MAX: u32 = 64;
+pub(super) const ATTEMPTS_MAX: u32 = 64;

@@ -10,6 +10,8 @@ pub(super) struct Addition {
     pub(super) value: [u8; 16],
     pub(super) stages: Vec<String>,
     pub(super) versions_max: u32,
+    /// After how long it is deleted at the latest, whatever the secret says.
+    pub(super) delete_after_ms: Option<u64>,
 }
 
 impl Held {
@@ -22,12 +24,14 @@ impl Held {
         let Addition {
             name,
             value,
-            stages,
+            stages: taken,
             versions_max,
+            delete_after_ms,
         } = addition;
         self.last_number += 1;
         let settings = &self.description.settings;
-        let deletion = settings.delete_versions_after_ms;
+        let own_ms = settings.delete_versions_after_ms;
+        let deletion = own_ms.into_iter().chain(delete_after_ms).min();
         let kept_max = settings.versions_max.unwrap_or(versions_max);
         self.description.versions.push(VersionInfo {
             number: self.last_number,
@@ -42,8 +46,12 @@ impl Held {
             },
         });
         self.values.push(value);
-        for stage in stages {
+        for stage in taken {
             self.put_stage(&stage, &name)?;
+        }
+        // A secret that has a value has a current one (API reference, PutSecretValue).
+        if self.description.current().is_none() && self.description.versions.len() == 1 {
+            self.put_stage(stages::CURRENT, &name)?;
         }
         self.description.changed_ms = now_ms;
         Ok(self.prune(kept_max))

@@ -100,6 +100,26 @@ def run(server, tmp_path):
     return run
 
 
+@pytest.fixture
+def aws(server, run):
+    """Runs the aws command line, which asks once."""
+
+    def aws(*arguments, key=server.key, **options):
+        environment = {
+            "AWS_ACCESS_KEY_ID": key.id,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
+            "AWS_ENDPOINT_URL": server.endpoint,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_MAX_ATTEMPTS": "1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        if server.ca:
+            environment["AWS_CA_BUNDLE"] = server.ca
+        return run("aws", *arguments, environment=environment, **options)
+
+    return aws
+
+
 def noise(length, seed=0):
     """Bytes that look like chance and are the same in every run."""
     return random.Random(seed).randbytes(length)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import trustme
 
 REGION = "us-east-1"
+OPERATOR_TOKEN = "the-token-of-the-operator-in-tests"
+PASSWORD = "correct horse battery staple"
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
 
@@ -42,6 +44,7 @@ class Server:
             "BULKHEAD_AUDIT_CHECKPOINT_FILE": directory / "checkpoints.jsonl",
             "BULKHEAD_API_LISTEN": "127.0.0.1:0",
             "BULKHEAD_CONTROL_LISTEN": "127.0.0.1:0",
+            "BULKHEAD_CONTROL_OPERATOR_TOKEN": OPERATOR_TOKEN,
             "BULKHEAD_LOG_FORMAT": "json",
         }
         if tls:
@@ -93,6 +96,32 @@ class Server:
     def endpoint(self):
         scheme = "https" if self.ca else "http"
         return f"{scheme}://{self.address}"
+
+    @property
+    def control(self):
+        """Where `/api/v1` is."""
+        return f"http://{self._listening['control']}"
+
+    def ask(self, token, method, path, body=None):
+        """Asks `/api/v1` for something that has to succeed."""
+        request = urllib.request.Request(
+            f"{self.control}/api/v1{path}",
+            method=method,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            data=None if body is None else json.dumps(body).encode(),
+        )
+        try:
+            with urllib.request.urlopen(request) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.read().decode()}") from error
+        return json.loads(text) if text else None
+
+    def sign_up(self, email):
+        """Makes an account with its personal organization, and a session in that."""
+        account = {"email": email, "name": "Somebody", "password": PASSWORD}
+        self.ask(OPERATOR_TOKEN, "POST", "/operator/accounts", account)
+        return self.ask("", "POST", "/sessions", {"email": email, "password": PASSWORD})
 
     def tls_context(self):
         return ssl.create_default_context(cafile=self.ca) if self.ca else None

@@ -8,25 +8,7 @@ import urllib.request
 import pytest
 
 from conftest import FILE_NAMES, MIB, SIZES, noise, tree
-from server import REGION, Key
-
-
-@pytest.fixture
-def aws(server, run):
-    def aws(*arguments, key=server.key, **options):
-        environment = {
-            "AWS_ACCESS_KEY_ID": key.id,
-            "AWS_SECRET_ACCESS_KEY": key.secret,
-            "AWS_ENDPOINT_URL": server.endpoint,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_MAX_ATTEMPTS": "1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        if server.ca:
-            environment["AWS_CA_BUNDLE"] = server.ca
-        return run("aws", *arguments, environment=environment, **options)
-
-    return aws
+from server import Key
 
 
 def test_buckets(aws, names):

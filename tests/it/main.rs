@@ -1,6 +1,7 @@
 //! Integration tests.
 
 mod activity;
+mod api;
 mod corpora;
 mod crash;
 mod damage;
@@ -9,6 +10,8 @@ mod failing;
 mod isolation;
 mod large;
 mod layers;
+mod life;
+mod plans;
 mod s3;
 mod serving;
 mod signing;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use bulkhead::audit::{Entry, Outcome};
+use bulkhead::catalog::RecordKind;
 use http::{Method, StatusCode};
 
 use crate::support::attacker::{Attacker, exchange_files, literal};
@@ -278,18 +279,14 @@ const ATTACKS: [Attack; 19] = [
         shows_in_rows: true,
     },
     Attack {
-        what: "a membership of another organization",
+        what: "records of two organizations: profiles",
         exchange: |scene| {
-            let own = scene.orgs[0].org_row();
-            let taken = format!("DELETE FROM memberships WHERE {own}");
-            if scene.attacker.change(&taken) == 0 {
-                let mut members = scene.attacker.rows("SELECT * FROM memberships");
-                let mut member = members.pop().expect("the owner of the first organization");
-                member[0] = scene.orgs[0].org.clone().into();
-                scene.attacker.put("memberships", member);
-            }
+            let rows = scene.both(|own| format!("{} AND kind = {PROFILE}", own.org_row()));
+            scene
+                .attacker
+                .exchange_all_but("records", &["org_id", "id"], rows);
         },
-        // No call of this door asks who is a member.
+        // No call of this door asks for a profile.
         refused: &[],
         recorded: Recorded::Activity,
         shows_in_rows: true,
@@ -699,6 +696,9 @@ const TWIN: &str = "twin";
 const PARTS: &str = "parts";
 /// The least that a part other than the last may have.
 const PART_BYTES: usize = 5 << 20;
+
+/// The number of a profile among the kinds of records.
+const PROFILE: u8 = RecordKind::Profile as u8;
 
 const GET_INLINE: (Method, &str) = (Method::GET, "/docs/inline");
 const GET_BLOB: (Method, &str) = (Method::GET, "/docs/blob");

@@ -102,7 +102,7 @@ fn nth(second: u64) -> Event {
             parent: (by == 2).then(|| AccessKeyId::parse("BHAK0").unwrap()),
             ..actor()
         },
-        action: if second % 2 == 0 {
+        action: if second.is_multiple_of(2) {
             "s3:GetObject"
         } else {
             "vault:reveal"

@@ -45,13 +45,17 @@ impl<'s> World<'s> {
         &self,
         records: Vec<Authenticated<RecordRow>>,
     ) -> Result<Effect, Conflict> {
-        self.commit(Mutation::CreateOrganization {
+        self.commit(self.creation(records)).await
+    }
+
+    /// What makes the organization.
+    pub(in crate::catalog) fn creation(&self, records: Vec<Authenticated<RecordRow>>) -> Mutation {
+        Mutation::CreateOrganization {
             organization: Box::new(tagged(self.organization_row(OrgState::Active, 1), 1)),
             key: tagged(self.key_row(1, KeyState::Open, 1), 1),
             name_key: self.name_key_row(1),
             records,
-        })
-        .await
+        }
     }
 
     /// Commits one mutation in the organization.

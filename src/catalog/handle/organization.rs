@@ -218,8 +218,6 @@ impl OrgCatalog {
     }
 
     /// The chains of the activity log.
-
-    /// The chains of the activity log.
     pub async fn audit_chains(&self) -> Result<Vec<(NodeId, u64)>, CatalogError> {
         self.store.audit_chains(self.org).await
     }

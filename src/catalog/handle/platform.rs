@@ -246,8 +246,6 @@ impl PlatformCatalog {
     }
 
     /// The chains of a log.
-
-    /// The chains of a log.
     pub async fn audit_chains(&self, org: OrgId) -> Result<Vec<(NodeId, u64)>, CatalogError> {
         self.store.audit_chains(org).await
     }

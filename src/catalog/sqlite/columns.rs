@@ -361,16 +361,8 @@ pub(super) fn org_state(row: &SqlRow<'_>, column: usize) -> Result<OrgState> {
 
 /// Reads a meter.
 pub(super) fn meter(row: &SqlRow<'_>, column: usize) -> Result<Meter> {
-    match row.get(column)? {
-        1 => Ok(Meter::StoredBytes),
-        2 => Ok(Meter::Objects),
-        3 => Ok(Meter::Requests),
-        4 => Ok(Meter::IngressBytes),
-        5 => Ok(Meter::EgressBytes),
-        6 => Ok(Meter::SecretReads),
-        7 => Ok(Meter::SecretUses),
-        other => Err(damaged(column, Unknown(other))),
-    }
+    let number: u8 = row.get(column)?;
+    Meter::of(number).ok_or_else(|| damaged(column, Unknown(number.into())))
 }
 
 /// How a subject of usage lies in its two columns: its kind and its identifier.

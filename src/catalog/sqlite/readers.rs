@@ -61,6 +61,15 @@ impl Readers {
             .map_err(|error| CatalogError::Unavailable(format!("a read failed: {error}")))?
     }
 
+    /// Counts the instructions of SQLite's machine on the connections that are idle.
+    #[cfg(test)]
+    pub(super) fn count_steps(&self, steps: &Arc<std::sync::atomic::AtomicU64>) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        for conn in &mut *idle {
+            super::tests::count_steps(conn, steps);
+        }
+    }
+
     fn take(&self) -> Result<Connection, CatalogError> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.pop().ok_or_else(closed)

@@ -16,7 +16,7 @@ use super::list::list;
 use super::open::open_writer;
 use super::readers::Readers;
 use super::writer::{Announcer, Writer};
-use super::{leases, read, records, walk};
+use super::{directory, leases, read, records, segments, walk};
 use crate::catalog::{
     AuditSegmentRow, BlobRow, Bound, BucketRow, CatalogError, Change, ChangedRow, Coherence,
     Conflict, Content, CredentialQuery, CredentialRow, Effect, Found, ListQuery, Listed, Mutation,
@@ -33,8 +33,8 @@ use crate::clock::Clock;
 /// connections of their own, so that they never keep a key waiting.
 pub struct SqliteStore {
     pub(super) writer: Writer,
-    keys: Readers,
-    pages: Arc<Readers>,
+    pub(super) keys: Readers,
+    pub(super) pages: Arc<Readers>,
     announcer: Announcer,
     clock: Clock,
     /// Where the walk over what names a closed key has come to: before it, nothing does.
@@ -289,7 +289,7 @@ impl Store for SqliteStore {
         max: u32,
     ) -> Page<AuditSegmentRow> {
         self.pages
-            .blocking(move |conn| read::audit_segments(conn, org, node, from, max))
+            .blocking(move |conn| segments::audit_segments(conn, org, node, from, max))
             .await
     }
 
@@ -303,7 +303,7 @@ impl Store for SqliteStore {
     ) -> Page<AuditSegmentRow> {
         self.pages
             .blocking(move |conn| {
-                read::audit_segments_between(conn, org, (from_ms, until_ms), after, max)
+                segments::audit_segments_between(conn, org, (from_ms, until_ms), after, max)
             })
             .await
     }
@@ -318,24 +318,26 @@ impl Store for SqliteStore {
     ) -> Page<AuditSegmentRow> {
         self.pages
             .blocking(move |conn| {
-                read::audit_segments_backwards(conn, org, (from_ms, until_ms), before, max)
+                segments::audit_segments_backwards(conn, org, (from_ms, until_ms), before, max)
             })
             .await
     }
 
     async fn audit_chains(&self, org: OrgId) -> Result<Vec<(NodeId, u64)>, CatalogError> {
         self.pages
-            .blocking(move |conn| read::audit_chains(conn, org))
+            .blocking(move |conn| segments::audit_chains(conn, org))
             .await
     }
 
     async fn organization(&self, org: OrgId) -> Found<Unverified<OrganizationRow>> {
-        self.keys.inline(|conn| read::organization(conn, org)).await
+        self.keys
+            .inline(|conn| directory::organization(conn, org))
+            .await
     }
 
     async fn organization_by_slug(&self, slug: &Slug) -> Found<Unverified<OrganizationRow>> {
         self.keys
-            .inline(|conn| read::organization_by_slug(conn, slug))
+            .inline(|conn| directory::organization_by_slug(conn, slug))
             .await
     }
 
@@ -345,12 +347,14 @@ impl Store for SqliteStore {
         max: u32,
     ) -> Page<Unverified<OrganizationRow>> {
         self.pages
-            .blocking(move |conn| read::organizations(conn, after, max))
+            .blocking(move |conn| directory::organizations(conn, after, max))
             .await
     }
 
     async fn org_keys(&self, org: OrgId) -> Page<Unverified<OrgKeyRow>> {
-        self.keys.inline(|conn| read::org_keys(conn, org)).await
+        self.keys
+            .inline(|conn| directory::org_keys(conn, org))
+            .await
     }
 
     async fn org_keys_wrapped_before(
@@ -360,17 +364,19 @@ impl Store for SqliteStore {
         max: u32,
     ) -> Page<Unverified<OrgKeyRow>> {
         self.pages
-            .blocking(move |conn| read::org_keys_wrapped_before(conn, root, root_version, max))
+            .blocking(move |conn| directory::org_keys_wrapped_before(conn, root, root_version, max))
             .await
     }
 
     async fn name_key(&self, org: OrgId) -> Found<NameKeyRow> {
-        self.keys.inline(|conn| read::name_key_of(conn, org)).await
+        self.keys
+            .inline(|conn| directory::name_key_of(conn, org))
+            .await
     }
 
     async fn credential(&self, lookup: &[u8; 32]) -> Found<Unverified<CredentialRow>> {
         self.keys
-            .inline(|conn| read::credential(conn, lookup))
+            .inline(|conn| directory::credential(conn, lookup))
             .await
     }
 
@@ -380,7 +386,7 @@ impl Store for SqliteStore {
         query: CredentialQuery,
     ) -> Page<Unverified<CredentialRow>> {
         self.pages
-            .blocking(move |conn| read::credentials(conn, org, &query))
+            .blocking(move |conn| directory::credentials(conn, org, &query))
             .await
     }
 
@@ -391,7 +397,7 @@ impl Store for SqliteStore {
     ) -> Result<Vec<([u8; 32], u64)>, CatalogError> {
         let lookups = lookups.to_vec();
         self.pages
-            .blocking(move |conn| read::credential_uses(conn, org, &lookups))
+            .blocking(move |conn| directory::credential_uses(conn, org, &lookups))
             .await
     }
 
@@ -414,7 +420,7 @@ impl Store for SqliteStore {
 
     async fn claims(&self, max: u32) -> Page<(OrgId, BlobId)> {
         self.pages
-            .blocking(move |conn| read::claims(conn, max))
+            .blocking(move |conn| directory::claims(conn, max))
             .await
     }
 
@@ -435,13 +441,13 @@ impl Store for SqliteStore {
         max: u32,
     ) -> Page<Unverified<OrganizationRow>> {
         self.pages
-            .blocking(move |conn| read::organizations_due_for_destruction(conn, now_ms, max))
+            .blocking(move |conn| directory::organizations_due_for_destruction(conn, now_ms, max))
             .await
     }
 
     async fn orgs_with_trash(&self, now_ms: u64, max: u32) -> Page<OrgId> {
         self.pages
-            .blocking(move |conn| read::orgs_with_trash(conn, now_ms, max))
+            .blocking(move |conn| directory::orgs_with_trash(conn, now_ms, max))
             .await
     }
 

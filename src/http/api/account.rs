@@ -150,9 +150,7 @@ pub(super) async fn answer(
         Account::AcceptInvitation => {
             let Acceptance { token } = ask.json()?;
             let token = Zeroizing::new(token);
-            api.tenancy
-                .accept_invitation(&signed_in, &token, None)
-                .await?;
+            api.tenancy.accept_invitation(&signed_in, &token).await?;
             Ok(done())
         }
     }

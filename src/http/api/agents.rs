@@ -230,7 +230,7 @@ pub(super) async fn answer(
         Agents::Create => {
             let profile = profile(ask.json()?)?;
             let permit = call.permit::<ManageAgents>(OfSubject::all(SubjectKind::Agent))?;
-            let agent = tenancy.create_agent(permit, profile, None).await?;
+            let agent = tenancy.create_agent(permit, profile).await?;
             call.made(OfSubject::one(SubjectKind::Agent, agent.id.to_string()).to_string());
             made(&AgentView::from(&agent))
         }

@@ -6,7 +6,7 @@ use super::endpoint::Endpoint;
 use super::problem::Problem;
 use super::route::{self, Audience, Found, Route, Segments};
 use super::service::Api;
-use super::{account, agents, credentials, grants, organization, people};
+use super::{account, agents, billing, credentials, grants, organization, people, plans};
 use crate::authn::Authn;
 use crate::authz::{Access, Caller, OfSubject, action_named};
 use crate::http::net::RequestBody;
@@ -78,14 +78,20 @@ impl Door for Api {
 impl Api {
     /// Does what was asked, now.
     pub(super) async fn dispatch(&self, call: &Call, ask: &Ask) -> Result<Answer, Problem> {
-        match ask.route.endpoint {
+        let outcome = match ask.route.endpoint {
             Endpoint::Account(what) => account::answer(self, call, ask, what).await,
             Endpoint::Organization(what) => organization::answer(self, call, ask, what).await,
             Endpoint::People(what) => people::answer(self, call, ask, what).await,
             Endpoint::Agents(what) => agents::answer(self, call, ask, what).await,
             Endpoint::Grants(what) => grants::answer(self, call, ask, what).await,
             Endpoint::Credentials(what) => credentials::answer(self, call, ask, what).await,
+            Endpoint::Billing(what) => billing::answer(self, call, ask, what).await,
+            Endpoint::Plans(what) => plans::answer(self, call, what).await,
             Endpoint::Public(_) | Endpoint::Operator(_) => Err(Problem::no_such_path()),
+        };
+        match ask.if_match()? {
+            Some(_) => outcome.map_err(Problem::of_condition),
+            None => outcome,
         }
     }
 

@@ -1,10 +1,12 @@
 use super::account::{self, Account};
 use super::agents::{self, Agents};
+use super::billing::{self, Billing};
 use super::credentials::{self, Credentials};
 use super::grants::{self, Grants};
 use super::operator::{self, OperatorDoes};
 use super::organization::{self, OfOrganization};
 use super::people::{self, People};
+use super::plans::{self, Plans};
 use super::public::{self, Public};
 use super::route::Route;
 
@@ -19,10 +21,12 @@ pub(super) enum Endpoint {
     Agents(Agents),
     Grants(Grants),
     Credentials(Credentials),
+    Plans(Plans),
+    Billing(Billing),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 8] = [
+pub(super) const TABLES: [&[Route]; 10] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -31,4 +35,6 @@ pub(super) const TABLES: [&[Route]; 8] = [
     agents::ROUTES,
     grants::ROUTES,
     credentials::ROUTES,
+    plans::ROUTES,
+    billing::ROUTES,
 ];

@@ -4,6 +4,8 @@
 mod account;
 mod agents;
 mod ask;
+mod billing;
+mod billing_view;
 mod convert;
 mod credentials;
 mod door;
@@ -14,6 +16,8 @@ mod openapi;
 mod operator;
 mod organization;
 mod people;
+mod plan_view;
+mod plans;
 mod problem;
 mod provision;
 mod public;
@@ -21,10 +25,9 @@ mod route;
 mod service;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
+pub use billing_view::*;
 pub use openapi::document;
+pub use plan_view::*;
 pub use problem::ProblemView;
 pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};
 pub use service::{Api, Parts};

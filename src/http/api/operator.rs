@@ -2,8 +2,10 @@ use names::{AccessKeyId, OrgId, Slug};
 use zeroize::Zeroizing;
 
 use super::ask::{Ask, done, made, shown};
+use super::billing;
 use super::endpoint::Endpoint;
 use super::organization::{OfOrganization, usage_of};
+use super::plans;
 use super::problem::Problem;
 use super::provision;
 use super::public::{chosen, email_of, label};
@@ -135,6 +137,8 @@ pub(super) async fn answer(
             let permit = read_usage_as_operator(act.operator, found.org);
             return usage_of(api, permit, ask).await;
         }
+        Endpoint::Billing(what) => return billing::answer_operator(api, act, ask, what).await,
+        Endpoint::Plans(what) => return plans::answer_operator(api, act, ask, what).await,
         _ => return Err(Problem::not_for_you("this is for members and agents")),
     };
     match what {
@@ -206,6 +210,6 @@ pub(super) async fn answer(
 }
 
 /// A segment that is no slug names no organization.
-fn slug(ask: &Ask) -> Result<Slug, Problem> {
+pub(super) fn slug(ask: &Ask) -> Result<Slug, Problem> {
     Slug::parse(ask.segment("org")).map_err(|_| Problem::no_such_organization())
 }

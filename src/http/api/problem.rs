@@ -3,6 +3,9 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTI
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 use crate::audit::AuditError;
 use crate::authn::AuthnError;
@@ -21,8 +24,10 @@ pub struct Problem {
     /// For people.
     detail: String,
     /// The member of the body, or the parameter, that is not as it has to be.
-    field: Option<String>,
-    header: Option<(HeaderName, HeaderValue)>,
+    field: Option<Box<str>>,
+    /// The limit that is reached.
+    limit: Option<&'static str>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     fault: Fault,
 }
 
@@ -44,6 +49,9 @@ pub struct ProblemView<'a> {
     /// The member of the body, or the parameter, that is not as it has to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<&'a str>,
+    /// The limit that is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<&'a str>,
 }
 
 impl Problem {
@@ -53,13 +61,14 @@ impl Problem {
             code,
             detail: detail.into(),
             field: None,
+            limit: None,
             header: None,
             fault: Fault::Caller,
         }
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -70,7 +79,7 @@ impl Problem {
 
     /// Names the member or parameter that is wrong.
     pub(super) fn at(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(field.into().into_boxed_str());
         self
     }
 
@@ -137,12 +146,17 @@ impl Problem {
         TenancyError::NoSuch(what).into()
     }
 
-    pub(super) fn precondition_failed() -> Self {
+    /// The same of a request that sent `If-Match`: what was changed meanwhile is not what it names.
+    pub(super) fn of_condition(self) -> Self {
+        if self.code != CHANGED_MEANWHILE {
+            return self;
+        }
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition-failed",
             "it is not what `If-Match` names",
         )
+        .at("If-Match")
     }
 
     /// An answer that could not be written: ours.
@@ -178,6 +192,7 @@ impl Problem {
             detail: &self.detail,
             code: self.code,
             field: self.field.as_deref(),
+            limit: self.limit,
         };
         let body = serde_json::to_vec(&view).unwrap_or_default();
         let mut head = Response::new(());
@@ -186,8 +201,9 @@ impl Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = &self.header {
-            headers.insert(name, value.clone());
+        if let Some(header) = &self.header {
+            let (name, value) = (**header).clone();
+            headers.insert(name, value);
         }
         Answer {
             head,
@@ -218,10 +234,14 @@ impl From<TenancyError> for Problem {
             E::NoSuchInvitation => (StatusCode::NOT_FOUND, "no-such-invitation"),
             E::SlugTaken => (StatusCode::CONFLICT, "slug-taken"),
             E::Exists(_) => (StatusCode::CONFLICT, "exists"),
-            E::Changed => (StatusCode::CONFLICT, "changed-meanwhile"),
+            E::Changed => (StatusCode::CONFLICT, CHANGED_MEANWHILE),
             E::State(_) => (StatusCode::CONFLICT, "state-forbids"),
             E::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid-request"),
-            E::LimitReached { .. } => (StatusCode::CONFLICT, "limit-reached"),
+            E::LimitReached { what, .. } => {
+                let mut problem = Self::new(StatusCode::CONFLICT, LIMIT_REACHED, text);
+                problem.limit = Some(what);
+                return problem;
+            }
             E::LastOwner => (StatusCode::CONFLICT, "last-owner"),
             E::AboveOwnRole | E::TooWide => {
                 let code = "above-own-rights";
@@ -258,6 +278,20 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let text = refusal.to_string();
         let (status, code) = match refusal {
+            // Neither is a question of rights: they are noted as any other answer is.
+            Refusal::NoCredit => {
+                return Self::new(StatusCode::PAYMENT_REQUIRED, "no-credit", text);
+            }
+            Refusal::OverLimit {
+                limit, until_ms, ..
+            } => {
+                let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, LIMIT_REACHED, text);
+                problem.limit = Some(limit.as_str());
+                return match HeaderValue::from_str(&imf_fixdate(until_ms)) {
+                    Ok(until) => problem.with(RETRY_AFTER, until),
+                    Err(_) => problem,
+                };
+            }
             Refusal::Suspended | Refusal::Deleting | Refusal::Sealed | Refusal::Destroyed => {
                 (StatusCode::CONFLICT, "state-forbids")
             }
@@ -295,3 +329,20 @@ impl From<UsageError> for Problem {
         Self::unavailable(error)
     }
 }
+
+const CHANGED_MEANWHILE: &str = "changed-meanwhile";
+
+/// A time as HTTP writes it (RFC 9110, 5.6.7), rounded up to a whole second.
+fn imf_fixdate(ms: u64) -> String {
+    let seconds = i64::try_from(ms.div_ceil(1_000)).unwrap_or(i64::MAX);
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|at| at.format(IMF_FIXDATE).ok())
+        .unwrap_or_default()
+}
+
+const IMF_FIXDATE: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
+/// The code of every limit that is reached; which one, the problem says beside.
+const LIMIT_REACHED: &str = "limit-reached";

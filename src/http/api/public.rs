@@ -125,7 +125,7 @@ pub(super) async fn answer(
             let (token, password) = (Zeroizing::new(token), chosen(password)?);
             let session = api
                 .tenancy
-                .accept_invitation_as_new(&token, &label(&name, "name")?, password, None)
+                .accept_invitation_as_new(&token, &label(&name, "name")?, password)
                 .await
                 .inspect_err(|_| visit.sign_in_refused())?;
             visit

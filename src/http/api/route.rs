@@ -316,7 +316,7 @@ impl Route {
         self
     }
 
-    /// Answers 200 with a stream of a media type.
+    /// Answers 200 with a document of a media type.
     pub(super) const fn streams(mut self, media_type: &'static str) -> Self {
         self.gives = Gives {
             status: StatusCode::OK,

@@ -13,7 +13,7 @@ use crate::authz::Operator;
 use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
-use crate::metering::Metering;
+use crate::metering::{Credits, Metering};
 use crate::ops::provision::Provisioner;
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
@@ -24,6 +24,7 @@ pub struct Api {
     pub(super) administration: Arc<Administration>,
     pub(super) provisioner: Provisioner,
     pub(super) metering: Arc<Metering>,
+    pub(super) credits: Arc<Credits>,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
     pub(super) sign_ups: SignUps,
@@ -41,6 +42,8 @@ pub struct Parts {
     pub provisioner: Provisioner,
     /// What is used.
     pub metering: Arc<Metering>,
+    /// What is paid with.
+    pub credits: Arc<Credits>,
     /// What was done.
     pub activity: ActivityReader,
     /// What was answered before.
@@ -55,6 +58,7 @@ impl Api {
             administration,
             provisioner,
             metering,
+            credits,
             activity,
             replays,
         } = parts;
@@ -63,6 +67,7 @@ impl Api {
             administration,
             provisioner,
             metering,
+            credits,
             activity,
             replays,
             sign_ups,

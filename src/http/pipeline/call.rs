@@ -9,9 +9,11 @@ use super::request_id::RequestId;
 use super::serve::Pipeline;
 use crate::audit::{Actor, AuditError, Decision, Event, SignIn, SignInMethod};
 use crate::authz::{
-    Action, Allowance, Caller, Permit, Receipt, Refusal, Rights, Rule, Standing, authorize,
-    record_activity, record_usage,
+    Access, Action, Allowance, Area, Caller, Permit, Receipt, Refusal, Rights, Rule, Standing,
+    action_named, authorize, record_activity, record_usage,
 };
+use crate::metering::{CreditError, Nearing, NotAdmitted, Use};
+use crate::tenancy::{TenancyError, Terms};
 
 /// One call of an authenticated caller, from its authentication to the end of its answer. It is
 /// recorded exactly once, also when the client breaks off and nobody is left to be answered.
@@ -23,12 +25,14 @@ pub struct Call {
     caller: Caller,
     rights: Arc<Rights>,
     standing: Standing,
+    terms: Arc<Terms>,
     deed: Deed,
     /// The rule of the first permit for the deed's own action.
     rule: OnceLock<Rule>,
     /// The rule of the first permit for another.
     other_rule: OnceLock<Rule>,
     made: OnceLock<String>,
+    is_admitted: bool,
     is_closed: bool,
 }
 
@@ -45,13 +49,16 @@ pub(super) struct Who {
     pub(super) caller: Caller,
     pub(super) rights: Arc<Rights>,
     pub(super) standing: Standing,
+    /// What it may have and use, and what that costs.
+    pub(super) terms: Arc<Terms>,
 }
 
 impl Call {
     /// Lets the caller do `A` to `resource`, or says by which rule not. The log names the rule of
     /// the first permit for the deed's own action, or of the first of all.
     pub fn permit<A: Action>(&self, resource: A::Resource) -> Result<Permit<A>, Refusal> {
-        let permit = authorize(&self.caller, &self.rights, self.standing, resource)?;
+        let permit = authorize(&self.caller, &self.rights, self.standing, resource)?
+            .within(self.terms.limits);
         let is_deeds = A::NAME == self.deed.action;
         let slot = if is_deeds {
             &self.rule
@@ -140,6 +147,7 @@ impl Call {
             caller,
             rights,
             standing,
+            terms,
         } = who;
         Self {
             pipeline,
@@ -149,15 +157,18 @@ impl Call {
             caller,
             rights,
             standing,
+            terms,
             deed,
             rule: OnceLock::new(),
             other_rule: OnceLock::new(),
             made: OnceLock::new(),
+            is_admitted: false,
             is_closed: false,
         }
     }
 
-    pub(super) fn id(&self) -> RequestId {
+    /// Names the request, in its answer and in logs.
+    pub fn id(&self) -> RequestId {
         self.id
     }
 
@@ -168,6 +179,34 @@ impl Call {
     /// Whether the log will take what is about to be done.
     pub(super) fn check_log(&self) -> Result<(), AuditError> {
         self.pipeline.audit.check(record_activity(self.caller()))
+    }
+
+    /// Counts the request, if what the plan of the caller's organization allows is not used up, and
+    /// notes which limits come near.
+    pub(super) async fn admit<E: DoorError>(&mut self) -> Result<(), E> {
+        let action = action_named(self.deed.action);
+        let what = match action.map(|action| (action.area, action.access)) {
+            Some((Area::Billing, _) | (_, Access::Govern)) => Use::Free,
+            Some((_, Access::Read)) => Use::Read,
+            _ => Use::Write,
+        };
+        let metering = &self.pipeline.metering;
+        let admitted = metering.admit(&self.caller, &self.terms, what).await;
+        let near = match admitted {
+            Ok(near) => near,
+            Err(NotAdmitted::Refused(refusal)) => return Err(refusal.into()),
+            Err(NotAdmitted::Credit(CreditError::Damaged(what))) => {
+                return Err(TenancyError::Damaged(what).into());
+            }
+            Err(unknown) => return Err(TenancyError::Unavailable(unknown.to_string()).into()),
+        };
+        self.is_admitted = true;
+        for Nearing { limit, used, max } in near {
+            let what = format!("{used} of {max} are used");
+            let resource = format!("limit:{limit}");
+            self.note(NEAR_LIMIT, resource, None, Decision::Stated { what })?;
+        }
+        Ok(())
     }
 
     /// Records what is about to be tried, where that has to stand in the log first.
@@ -219,10 +258,16 @@ impl Call {
     /// Counts what was answered to a call that has been recorded already.
     pub(super) fn close_recorded(&mut self, status: StatusCode, receipt: Receipt) {
         self.is_closed = true;
-        if !status.is_server_error() {
-            self.pipeline
-                .metering
-                .record(record_usage(self.caller()), receipt);
+        let metering = &self.pipeline.metering;
+        if self.is_admitted {
+            match status.is_server_error() {
+                true => metering.release(&self.caller),
+                false => metering.record(record_usage(&self.caller), &self.terms, receipt),
+            }
+            let action = action_named(self.deed.action);
+            if status.is_success() && action.is_some_and(|one| one.access == Access::Write) {
+                metering.changed(&self.caller);
+            }
         }
         self.pipeline
             .answered(self.id, self.deed.operation, status, self.begun, receipt);
@@ -276,5 +321,7 @@ impl Drop for Call {
     }
 }
 
+/// What the activity log calls it when a limit comes near.
+const NEAR_LIMIT: &str = "bulkhead:NearLimit";
 /// What nginx logs when nobody is left to be answered.
 const CLIENT_CLOSED_REQUEST: u16 = 499;

@@ -15,7 +15,7 @@ use super::head::Head;
 use super::request_id::RequestId;
 use crate::audit::{Audit, Decision, PlatformEvent};
 use crate::authn::{Authn, AuthnError};
-use crate::authz::{Caller, Receipt};
+use crate::authz::{Caller, Receipt, Standing};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::http::net::{Peer, RequestBody};
@@ -26,12 +26,13 @@ use crate::tenancy::Tenancy;
 /// What every call goes through, whichever door it came in by:
 ///
 /// ```text
-/// authenticate → read → standing → intent → authorize → allowance → service → record, meter → answer
-///      │           │        │         │         │                      │            │
-///      │           └────────┴─────────┼─────────┴── what went wrong ───┴────────────┘
-///      │                              │                     │
-///      ▼ the platform's log,          ▼ the organization's  ▼ the same: refusals and damage
-///        gathered per source            log, durably          durably, the rest batched
+/// authenticate → read → standing → allowance → intent → authorize → service → record, meter → answer
+///      │           │        │          │         │         │          │            │
+///      │           └────────┴──────────┴─────────┼─────────┴── what went wrong ───┘
+///      │                                         │                     │
+///      ▼ the platform's log,                     ▼ the organization's  ▼ the same: refusals and
+///        gathered per source                       log, durably          damage durably, the rest
+///                                                                        batched
 /// ```
 ///
 /// A log that cannot be written refuses the call. If it fails while the call is under way, what
@@ -120,6 +121,9 @@ impl Pipeline {
             Err(error) => (Deed::unknown(&path), Err(error)),
         };
         let mut call = Call::begin(Arc::clone(&self), arrival, who, deed);
+        if let Err(error) = call.admit::<D::Error>().await {
+            return self.fail(door, &refused, call, error).await;
+        }
         let recordable = match call.check_log() {
             Ok(()) if asked.is_ok() => call.intend().await,
             checked => checked,
@@ -154,10 +158,18 @@ impl Pipeline {
         }
         let standing = self.tenancy.standing(&caller).await?;
         let rights = self.tenancy.rights(&caller).await?;
+        // Where the keys are gone or evicted, everything is refused, whatever the plan.
+        let terms = match standing {
+            Standing::Active | Standing::Suspended | Standing::Deleting => {
+                self.tenancy.terms(&caller).await?
+            }
+            Standing::Sealed | Standing::Destroyed => Arc::default(),
+        };
         Ok(Who {
             caller,
             rights,
             standing,
+            terms,
         })
     }
 

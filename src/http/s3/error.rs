@@ -6,7 +6,7 @@ use wire::sigv4::{Carrier, SigV4Error};
 
 use crate::audit::AuditError;
 use crate::authn::AuthnError;
-use crate::authz::Refusal;
+use crate::authz::{Limit, Refusal};
 use crate::drive::{DriveError, IncomingError, ObjectInfo};
 use crate::http::pipeline::{DoorError, Fault};
 use crate::tenancy::TenancyError;
@@ -126,12 +126,19 @@ impl From<Unreadable> for S3Error {
     }
 }
 
+/// Neither the end of credit nor that of a quota is a code that clients take for a reason to try
+/// again, and neither is a question of rights: they are noted as any other answer is.
 impl From<Refusal> for S3Error {
     fn from(refusal: Refusal) -> Self {
-        let message = format!("Access Denied: {refusal}");
-        Self {
-            message: message.into(),
-            ..Self::refused(ErrorCode::AccessDenied, refusal.to_string())
+        let rule = refusal.to_string();
+        match refusal {
+            Refusal::NoCredit => Self::from(ErrorCode::AccountProblem)
+                .saying(format!("{}: {rule}", ErrorCode::AccountProblem.message())),
+            Refusal::OverLimit { limit, .. } => Self::from(ErrorCode::QuotaExceeded)
+                .saying(over(limit))
+                .with("Limit", limit.as_str()),
+            _ => Self::refused(ErrorCode::AccessDenied, rule.clone())
+                .saying(format!("Access Denied: {rule}")),
         }
     }
 }
@@ -249,6 +256,9 @@ impl From<DriveError> for S3Error {
             }
             DriveError::Sha256Mismatch => ErrorCode::XAmzContentSHA256Mismatch.into(),
             DriveError::InvalidRequest(message) => Self::new(ErrorCode::InvalidRequest, message),
+            DriveError::OverLimit(limit) => Self::from(ErrorCode::QuotaExceeded)
+                .saying(over(limit))
+                .with("Limit", limit.as_str()),
             DriveError::InvalidArgument(message) => Self::new(ErrorCode::InvalidArgument, message),
             DriveError::Incoming(error) => error.into(),
             DriveError::Unavailable(cause) => Self::unavailable(cause),
@@ -275,6 +285,10 @@ impl From<IncomingError> for S3Error {
             IncomingError::Signature => Self::refused(ErrorCode::SignatureDoesNotMatch, text),
         }
     }
+}
+
+fn over(limit: Limit) -> String {
+    format!("The plan of your organization allows no more {limit}.")
 }
 
 /// The code that each error of a signature stands for.

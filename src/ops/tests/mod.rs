@@ -2,6 +2,7 @@
 
 mod collect;
 mod destroy;
+mod expire;
 mod root;
 mod rotate;
 mod verify;

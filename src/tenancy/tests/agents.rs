@@ -4,7 +4,7 @@ use names::PrincipalId;
 use super::super::*;
 use super::house::*;
 use crate::authz::{
-    InOrganization, ListOwnCredentials, ManageAgents, ManageCredentials, Narrowing,
+    InOrganization, Limit, Limits, ListOwnCredentials, ManageAgents, ManageCredentials, Narrowing,
     ReadAgentRecords, ReadAgents, Refusal, Role, ShowSelf, SubjectKind, WriteAgentRecords,
 };
 use crate::catalog::RecordKind;
@@ -30,6 +30,8 @@ async fn of_many_made_at_once_as_many_are_as_there_are_places() {
     for _ in 0..3 {
         house.agent(&ada, "before").await;
     }
+    let limits = Limits::NONE.with(Limit::Agents, 4);
+    house.limited(ada.caller.org(), limits).await;
     let made = join_all((0..64).map(|number| {
         let (house, ada) = (&house, &ada);
         async move {
@@ -37,7 +39,7 @@ async fn of_many_made_at_once_as_many_are_as_there_are_places() {
                 .all::<ManageAgents>(&ada.caller, SubjectKind::Agent)
                 .await;
             let profile = agent_profile(&format!("a{number}"));
-            house.tenancy().create_agent(permit, profile, Some(4)).await
+            house.tenancy().create_agent(permit, profile).await
         }
     }))
     .await;
@@ -105,7 +107,7 @@ async fn an_agent_is_what_was_said_of_it() {
     let permit = house
         .all::<ManageAgents>(&ada.caller, SubjectKind::Agent)
         .await;
-    let refused = house.tenancy().create_agent(permit, profile, None).await;
+    let refused = house.tenancy().create_agent(permit, profile).await;
     assert!(matches!(refused, Err(TenancyError::Invalid(_))));
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use names::{AccessKeyId, AccountId, OrgId, PrincipalId};
+use names::{AccessKeyId, AccountId, OrgId, PrincipalId, Slug};
 
 use super::super::*;
 use crate::authz::{
-    Action, Caller, CredentialKind, ManageAgents, ManageGrants, ManagePeople, Narrowing, OfHome,
-    OfSubject, Permit, Refusal, Role, SubjectKind, authorize,
+    Action, Caller, CredentialKind, Limits, ManageAgents, ManageGrants, ManagePeople, Narrowing,
+    OfHome, OfSubject, Permit, Refusal, Role, SubjectKind, authorize,
 };
 use crate::ops::fixture::{Place, World};
 
@@ -34,6 +34,25 @@ impl House {
 
     pub(super) fn tenancy(&self) -> &Tenancy {
         &self.world.tenancy
+    }
+
+    /// Puts an organization on a new plan with these limits.
+    pub(super) async fn limited(&self, org: OrgId, limits: Limits) {
+        let slug = Slug::parse(&format!("plan-{}", self.tenancy().new_id()[15])).unwrap();
+        let terms = Terms {
+            limits,
+            ..Terms::default()
+        };
+        let operator = &self.world.operator;
+        let tenancy = self.tenancy();
+        tenancy
+            .create_plan(operator, &slug, &label("plan"), &terms)
+            .await
+            .unwrap();
+        tenancy
+            .assign_plan(operator, org, Some(&slug))
+            .await
+            .unwrap();
     }
 
     /// Somebody who has logged in, in the personal organization.
@@ -127,7 +146,7 @@ impl House {
         let person = self.person(name).await;
         let invited = self.invite(by, &person.email, role).await.unwrap();
         self.tenancy()
-            .accept_invitation(&person.signed_in, &invited.token, None)
+            .accept_invitation(&person.signed_in, &invited.token)
             .await
             .unwrap();
         self.switched(&person, by.caller.org()).await
@@ -138,7 +157,7 @@ impl House {
             .all::<ManageAgents>(&by.caller, SubjectKind::Agent)
             .await;
         self.tenancy()
-            .create_agent(permit, agent_profile(name), None)
+            .create_agent(permit, agent_profile(name))
             .await
             .unwrap()
     }

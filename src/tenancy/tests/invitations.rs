@@ -5,13 +5,13 @@ use names::OrgId;
 
 use super::super::*;
 use super::house::*;
-use crate::authz::{ManagePeople, ReadPeople, Role, SubjectKind};
+use crate::authz::{Limit, Limits, ManagePeople, ReadPeople, Role, SubjectKind};
 use crate::catalog::RecordKind;
 
 async fn accept(house: &House, who: &Person, token: &str) -> Result<(), TenancyError> {
     let accepted = house
         .tenancy()
-        .accept_invitation(&who.signed_in, token, None)
+        .accept_invitation(&who.signed_in, token)
         .await;
     accepted.map(drop)
 }
@@ -176,11 +176,13 @@ async fn of_many_who_accept_at_once_as_many_come_in_as_there_are_places() {
         let invitation = house.invite(&ada, &who.email, Role::Viewer).await.unwrap();
         invited.push((who, invitation.token));
     }
-    let accepted = join_all(invited.iter().map(|(who, token)| {
-        house
-            .tenancy()
-            .accept_invitation(&who.signed_in, token, Some(2))
-    }));
+    let limits = Limits::NONE.with(Limit::Members, 2);
+    house.limited(ada.caller.org(), limits).await;
+    let accepted = join_all(
+        invited
+            .iter()
+            .map(|(who, token)| house.tenancy().accept_invitation(&who.signed_in, token)),
+    );
     let accepted = accepted.await;
     let came_in = accepted.iter().filter(|accepted| accepted.is_ok()).count();
     assert_eq!(came_in, 1);
@@ -225,7 +227,7 @@ async fn whoever_was_invited_gets_an_account_though_others_may_not() {
     let join = async |token: &str| {
         house
             .tenancy()
-            .accept_invitation_as_new(token, &label("bob"), password(PASSWORD), None)
+            .accept_invitation_as_new(token, &label("bob"), password(PASSWORD))
             .await
     };
     assert!(matches!(

@@ -166,16 +166,17 @@ async fn a_profile_is_changed_by_those_who_may_and_the_plan_by_the_operator() {
     let late = change(set("region", None), Some(before.etag)).await;
     assert!(matches!(late, Err(TenancyError::Changed)));
     let plan = Slug::parse("team").unwrap();
-    let planned = house
-        .tenancy()
-        .set_plan(&house.world.operator, ada.caller.org(), Some(&plan));
-    planned.await.unwrap();
+    let (tenancy, operator) = (house.tenancy(), &house.world.operator);
+    let assigned = tenancy.assign_plan(operator, ada.caller.org(), Some(&plan));
+    assert!(matches!(assigned.await, Err(TenancyError::NoSuch("plan"))));
+    let terms = Terms::default();
+    let name = label("Team");
+    let made = tenancy.create_plan(operator, &plan, &name, &terms);
+    made.await.unwrap();
+    let assigned = tenancy.assign_plan(operator, ada.caller.org(), Some(&plan));
+    assigned.await.unwrap();
     let changed = change(set("region", None), None).await.unwrap();
-    assert_eq!(
-        (changed.plan.clone(), changed.settings.len()),
-        (Some(plan.clone()), 0)
-    );
-    assert_eq!(house.tenancy().plan(&ada.caller).await.unwrap(), Some(plan));
+    assert_eq!((changed.plan, changed.settings.len()), (Some(plan), 0));
     let large = change(set("x", Some(&"a".repeat(65_537))), None).await;
     assert!(matches!(large, Err(TenancyError::Invalid(_))));
 }

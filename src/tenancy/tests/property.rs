@@ -163,7 +163,7 @@ async fn take(
     match *step {
         Step::Join { role, .. } => {
             let invited = house.invite(owner, &guest.email, role).await.unwrap();
-            let joined = tenancy.accept_invitation(&guest.signed_in, &invited.token, None);
+            let joined = tenancy.accept_invitation(&guest.signed_in, &invited.token);
             // The guest is one person, and a member once.
             if let Ok(principal) = joined.await {
                 model.members.insert(principal, role);

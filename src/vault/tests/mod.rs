@@ -2,6 +2,7 @@
 
 mod listings;
 mod model;
+mod passwords;
 mod races;
 mod stages;
 mod tampering;

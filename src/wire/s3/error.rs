@@ -1,38 +1,10 @@
-use std::fmt;
-
-macro_rules! error_codes {
-    ($($code:ident $status:literal $message:literal,)*) => {
-        /// The error codes of the S3 API that this gateway answers with: each with its HTTP status
-        /// and the message that Amazon documents for it ("Error responses", list of error codes).
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum ErrorCode {
-            $(#[doc = concat!($status, ": ", $message)] $code,)*
-        }
-
-        impl ErrorCode {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$code),*];
-
-            /// The code as documents spell it.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$code => stringify!($code),)* }
-            }
-
-            /// The HTTP status.
-            pub const fn status(self) -> u16 {
-                match self { $(Self::$code => $status,)* }
-            }
-
-            /// The documented message, for when nothing more exact can be said.
-            pub const fn message(self) -> &'static str {
-                match self { $(Self::$code => $message,)* }
-            }
-        }
-    };
-}
+use crate::codes::error_codes;
 
 error_codes! {
+    /// The error codes of the S3 API that this gateway answers with: each with its HTTP status
+    /// and the message that Amazon documents for it ("Error responses", list of error codes).
     AccessDenied 403 "Access Denied",
+    AccountProblem 403 "There is a problem with your account that prevents the operation from completing successfully.",
     AuthorizationHeaderMalformed 400 "The authorization header that you provided is not valid.",
     AuthorizationQueryParametersError 400 "The authorization query parameters that you provided are not valid.",
     BadDigest 400 "The Content-MD5 or checksum value that you specified did not match what the server received.",
@@ -90,6 +62,7 @@ error_codes! {
     OperationAborted 409 "A conflicting conditional operation is currently in progress against this resource. Try again.",
     OwnershipControlsNotFoundError 404 "The bucket ownership controls were not found.",
     PreconditionFailed 412 "At least one of the preconditions that you specified did not hold.",
+    QuotaExceeded 403 "The quota of your account does not allow this operation.",
     RequestHeaderSectionTooLarge 400 "The request header and query parameters used to make the request exceed the maximum allowed size.",
     RequestTimeTooSkewed 403 "The difference between the request time and the server's time is too large.",
     RequestTimeout 400 "Your socket connection to the server was not read from or written to within the timeout period.",
@@ -102,12 +75,6 @@ error_codes! {
     UserKeyMustBeSpecified 400 "The bucket POST must contain the specified field name. If it is specified, check the order of the fields.",
     XAmzContentChecksumMismatch 400 "The provided 'x-amz-checksum' header does not match what was computed.",
     XAmzContentSHA256Mismatch 400 "The provided 'x-amz-content-sha256' header does not match what was computed.",
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 #[cfg(test)]

@@ -6,28 +6,31 @@ use std::future::ready;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use bulkhead::audit::{Audit, AuditReader, Entry};
+use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry};
 use bulkhead::authn::Authn;
 use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
 use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
-use bulkhead::catalog::{self, Catalog, FaultyStore, SqliteStore, Store, doors};
+use bulkhead::catalog::{self, Catalog, Fault, FaultyStore, SqliteStore, Store, doors};
 use bulkhead::clock::Clock;
 use bulkhead::config;
 use bulkhead::drive::{Drive, DriveSettings};
 use bulkhead::entropy::Entropy;
 use bulkhead::http::OperatorToken;
-use bulkhead::http::admin::Admin;
+use bulkhead::http::api::{Api, Parts};
+use bulkhead::http::kv::Kv;
 use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
 use bulkhead::keyring::Keyring;
-use bulkhead::metering::Metering;
-use bulkhead::ops::{Administration, provision};
+use bulkhead::metering::{Credits, Metering};
+use bulkhead::ops::provision::{self, Provisioner, ProvisionerParts};
+use bulkhead::ops::{Administration, Replays};
 use bulkhead::telemetry::Metrics;
-use bulkhead::tenancy::{Ownership, Tenancy};
+use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
+use bulkhead::vault::Vault;
 use bytes::Bytes;
 use http::Response;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use names::{NodeId, OrgId, Slug};
 use tempfile::TempDir;
 
@@ -38,7 +41,7 @@ use super::sign::Key;
 pub struct Gateway {
     /// The address of the S3 door.
     pub api: SocketAddr,
-    /// The address of `/api/v1`.
+    /// The address of `/api/v1` and `/v1`.
     pub control: SocketAddr,
     /// What was answered.
     pub metrics: Metrics,
@@ -56,8 +59,6 @@ pub struct Gateway {
 pub struct Tenant {
     /// Its identifier.
     pub org: OrgId,
-    /// Its short name.
-    pub slug: Slug,
     /// The key.
     pub key: Key,
 }
@@ -102,45 +103,81 @@ impl Gateway {
             clock.clone(),
         ));
         let blobs = Arc::new(FaultyBlobs::new(Arc::new(ObjectBlobs::memory())));
-        let drive = Drive::new(
+        let drive = Arc::new(Drive::new(
             catalog.clone(),
             Arc::clone(&blobs) as Arc<dyn Blobs>,
             Arc::clone(&keyring),
             drive_settings(&config::Drive::default()),
             clock.clone(),
             entropy.clone(),
-        );
+        ));
         let settings = config::Api::default();
         let authn = Authn::new(
-            platform,
+            platform.clone(),
             Arc::clone(&keyring),
             settings.region.clone(),
             clock.clone(),
             entropy.clone(),
         );
         let metrics = Metrics::new();
-        let pipeline = Pipeline::new(
+        let credits = Arc::new(Credits::new(
+            catalog.clone(),
+            Arc::clone(&keyring),
+            clock.clone(),
+        ));
+        let metering = Metering::new(catalog.clone(), clock.clone());
+        let metering = Arc::new(metering.charging(Arc::clone(&credits)));
+        let pipeline = Arc::new(Pipeline::new(
             node,
             authn,
             Arc::clone(&tenancy),
             Arc::clone(&audit),
-            Arc::new(Metering::new(catalog.clone(), clock.clone())),
+            Arc::clone(&metering),
             metrics.clone(),
             clock.clone(),
             entropy.clone(),
-        );
+        ));
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
+        let administration = Arc::new(administration);
+        let provisioner = Provisioner::new(ProvisionerParts {
+            platform: platform.clone(),
+            keyring: Arc::clone(&keyring),
+            tenancy: Arc::clone(&tenancy),
+            administration: Arc::clone(&administration),
+            drive: Arc::clone(&drive),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        });
+        let vault = Arc::new(Vault::new(
+            catalog.clone(),
+            Arc::clone(&keyring),
+            clock.clone(),
+            entropy.clone(),
+        ));
+        let kv = Kv::new(vault, Arc::clone(&tenancy), clock.clone());
         let secret = config::Secret::new(token.to_owned());
-        let admin = Admin::new(
+        let control = Api::new(
             OperatorToken::new(Some(&secret)),
-            Arc::new(administration),
-            clock,
-            entropy,
+            SignUps::Open,
+            Parts {
+                tenancy: Arc::clone(&tenancy),
+                administration: Arc::clone(&administration),
+                provisioner,
+                metering,
+                credits,
+                activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
+                drive: Arc::clone(&drive),
+                replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
+            },
         );
         Self {
-            api: serve_api(pipeline, S3::new(Arc::new(drive), &settings)).await,
-            control: serve_control(admin).await,
+            api: serve_api(
+                Arc::clone(&pipeline),
+                S3::new(Arc::clone(&drive), &settings),
+            )
+            .await,
+            control: serve_control(pipeline, control, kv).await,
             metrics,
             store,
             blobs,
@@ -158,7 +195,7 @@ impl Gateway {
         let slug = Slug::parse(slug).expect("a slug");
         let made = self
             .tenancy
-            .create_organization(&self.operator, slug.clone(), Ownership::Provisioned)
+            .create_organization(&self.operator, slug, Ownership::Provisioned)
             .await
             .expect("an organization");
         let draft = self
@@ -168,7 +205,6 @@ impl Gateway {
         let key = key.expect("an access key");
         Tenant {
             org: made.org,
-            slug,
             key: Key {
                 id: key.id.to_string(),
                 secret: key.secret.to_string(),
@@ -184,6 +220,16 @@ impl Gateway {
     /// The stores' calls so far.
     pub fn calls(&self) -> Calls {
         (self.store.calls(), self.blobs.calls())
+    }
+
+    /// Lets so many more commits succeed, and fails those that follow.
+    pub fn fail_commits_after(&self, count: u64, fault: Fault) {
+        self.store.fail_commits_after(count, fault);
+    }
+
+    /// Ends all faults, and says whether a call has met one.
+    pub fn heal(&self) -> bool {
+        self.store.heal()
     }
 
     /// Writes what was noted into the activity logs. Nobody is answered any more after that.
@@ -205,9 +251,9 @@ impl Gateway {
     }
 }
 
-async fn serve_api(pipeline: Pipeline, s3: S3) -> SocketAddr {
+async fn serve_api(pipeline: Arc<Pipeline>, s3: S3) -> SocketAddr {
     let (listener, address) = listen("api").await;
-    let (pipeline, s3) = (Arc::new(pipeline), Arc::new(s3));
+    let s3 = Arc::new(s3);
     tokio::spawn(async move {
         let answer = move |request, peer: Arc<Peer>| {
             let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
@@ -219,15 +265,22 @@ async fn serve_api(pipeline: Pipeline, s3: S3) -> SocketAddr {
     address
 }
 
-async fn serve_control(admin: Admin) -> SocketAddr {
+async fn serve_control(pipeline: Arc<Pipeline>, api: Api, kv: Kv) -> SocketAddr {
     let (listener, address) = listen("control").await;
-    let admin = Arc::new(admin);
+    let (api, kv) = (Arc::new(api), Arc::new(kv));
     tokio::spawn(async move {
         let answer = move |request, peer: Arc<Peer>| {
-            let admin = Arc::clone(&admin);
+            let (pipeline, api) = (Arc::clone(&pipeline), Arc::clone(&api));
+            let kv = Arc::clone(&kv);
             async move {
-                let response = admin.answer(request, Some(peer.address.ip())).await;
-                response.unwrap_or_else(|| Response::new(Full::<Bytes>::default()))
+                let answer = match api.answer(&pipeline, request, &peer).await {
+                    Err(request) => kv.answer(&pipeline, request, &peer).await,
+                    answer => answer,
+                };
+                answer.map_or_else(
+                    |_| Response::new(Either::Left(Full::<Bytes>::default())),
+                    |answer| answer.map(Either::Right),
+                )
             }
         };
         let net = config::Net::default();

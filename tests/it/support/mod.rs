@@ -1,6 +1,7 @@
 //! What the integration tests stand on.
 
 pub mod attacker;
+pub mod bearer;
 pub mod client;
 pub mod faults;
 pub mod gateway;

@@ -1,11 +1,14 @@
 mod files;
 mod group;
+mod many;
 mod processes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use names::OrgId;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::SqliteStore;
@@ -27,6 +30,16 @@ async fn one_thread_and_one_reader_are_enough() {
     let (_directory, path) = path();
     let store = SqliteStore::open(&path, 1, Clock::system()).unwrap();
     conforms(&*store).await;
+}
+
+/// Counts the instructions of SQLite's machine on a connection.
+pub(super) fn count_steps(conn: &mut Connection, steps: &Arc<AtomicU64>) {
+    let steps = Arc::clone(steps);
+    let count = move || {
+        steps.fetch_add(1, Ordering::SeqCst);
+        false
+    };
+    conn.progress_handler(1, Some(count)).unwrap();
 }
 
 /// A place for a catalog whose directory does not exist yet.

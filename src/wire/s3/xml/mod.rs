@@ -32,3 +32,4 @@ pub use uploads::{
     UploadEntry,
 };
 pub use versions::{ListVersionsResult, VersionEntry, VersionKind};
+pub(crate) use writer::Writer;

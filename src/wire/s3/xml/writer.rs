@@ -3,23 +3,33 @@ use std::fmt::{self, Display, Write as _};
 use crate::s3::date::Iso8601;
 
 /// Writes a document. Names are ours; every value is escaped.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     text: String,
 }
 
 impl Writer {
     /// A document in the S3 namespace.
-    pub(super) fn document(root: &str, content: impl FnOnce(&mut Self)) -> String {
-        Self::written(root, NAMESPACE, content)
+    pub(crate) fn document(root: &str, content: impl FnOnce(&mut Self)) -> String {
+        Self::written(root, NAMESPACE, CAPACITY, content)
+    }
+
+    /// A document in the namespace of AWS STS.
+    pub(crate) fn sts_document(root: &str, content: impl FnOnce(&mut Self)) -> String {
+        Self::written(root, STS_NAMESPACE, STS_CAPACITY, content)
     }
 
     /// A document without a namespace, as errors are.
-    pub(super) fn plain_document(root: &str, content: impl FnOnce(&mut Self)) -> String {
-        Self::written(root, "", content)
+    pub(crate) fn plain_document(root: &str, content: impl FnOnce(&mut Self)) -> String {
+        Self::written(root, "", CAPACITY, content)
     }
 
-    fn written(root: &str, namespace: &str, content: impl FnOnce(&mut Self)) -> String {
-        let mut text = String::with_capacity(1024);
+    fn written(
+        root: &str,
+        namespace: &str,
+        capacity: usize,
+        content: impl FnOnce(&mut Self),
+    ) -> String {
+        let mut text = String::with_capacity(capacity);
         text.push_str(DECLARATION);
         text.push('<');
         text.push_str(root);
@@ -32,28 +42,28 @@ impl Writer {
     }
 
     /// An element that holds others.
-    pub(super) fn parent(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+    pub(crate) fn parent(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
         self.begin(name);
         content(self);
         self.end(name);
     }
 
     /// An element that holds a value.
-    pub(super) fn element(&mut self, name: &str, value: impl Display) {
+    pub(crate) fn element(&mut self, name: &str, value: impl Display) {
         self.begin(name);
         self.text(value);
         self.end(name);
     }
 
     /// An element that may be left out.
-    pub(super) fn optional(&mut self, name: &str, value: Option<impl Display>) {
+    pub(crate) fn optional(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.element(name, value);
         }
     }
 
     /// An ETag, which stands in quotes.
-    pub(super) fn etag(&mut self, etag: impl Display) {
+    pub(crate) fn etag(&mut self, etag: impl Display) {
         self.begin("ETag");
         self.text.push_str("&quot;");
         self.text(etag);
@@ -62,12 +72,12 @@ impl Writer {
     }
 
     /// An instant, from milliseconds since the epoch.
-    pub(super) fn instant(&mut self, name: &str, ms: u64) {
+    pub(crate) fn instant(&mut self, name: &str, ms: u64) {
         self.element(name, Iso8601(ms));
     }
 
     /// A value in the element that was begun.
-    pub(super) fn text(&mut self, value: impl Display) {
+    pub(crate) fn text(&mut self, value: impl Display) {
         // Writing to a String does not fail.
         let _ = write!(Escaped(&mut self.text), "{value}");
     }
@@ -120,3 +130,8 @@ fn is_escaped(byte: u8) -> bool {
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const NAMESPACE: &str = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+const STS_NAMESPACE: &str = " xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"";
+const CAPACITY: usize = 1024;
+/// Room for the longest names from the start: some of these documents hold a secret, of which no
+/// copy is to be left behind by growing.
+const STS_CAPACITY: usize = 8192;

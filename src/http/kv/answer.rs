@@ -1,0 +1,141 @@
+use std::io;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use zeroize::Zeroizing;
+
+use super::error::KvError;
+use crate::authz::Receipt;
+use crate::http::pipeline::{Answer, Content, RequestId};
+
+/// What every answer with data looks like.
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    request_id: String,
+    lease_id: &'static str,
+    renewable: bool,
+    lease_duration: u64,
+    data: Option<T>,
+    wrap_info: (),
+    warnings: Option<&'a [&'a str]>,
+    auth: Option<Auth<'a>>,
+    mount_type: &'static str,
+}
+
+/// A token, as log-ins show it.
+#[derive(Serialize)]
+pub(super) struct Auth<'a> {
+    pub(super) client_token: &'a str,
+    pub(super) accessor: String,
+    pub(super) policies: [&'static str; 1],
+    pub(super) token_policies: [&'static str; 1],
+    pub(super) metadata: Owner,
+    pub(super) lease_duration: u64,
+    pub(super) renewable: bool,
+    pub(super) entity_id: String,
+    pub(super) token_type: &'static str,
+    pub(super) orphan: bool,
+    pub(super) num_uses: u64,
+}
+
+/// Whose a token is.
+#[derive(Serialize)]
+pub(super) struct Owner {
+    pub(super) organization: String,
+    pub(super) principal: String,
+}
+
+/// An answer with data.
+pub(super) fn data(
+    status: StatusCode,
+    id: RequestId,
+    mount: &'static str,
+    data: &impl Serialize,
+) -> Result<Answer, KvError> {
+    let envelope = Envelope {
+        request_id: id.to_string(),
+        lease_id: "",
+        renewable: false,
+        lease_duration: 0,
+        data: Some(data),
+        wrap_info: (),
+        warnings: None,
+        auth: None,
+        mount_type: mount,
+    };
+    json(status, &envelope)
+}
+
+/// An answer with a token.
+pub(super) fn auth(id: RequestId, auth: Auth<'_>, warnings: &[&str]) -> Result<Answer, KvError> {
+    let envelope = Envelope::<()> {
+        request_id: id.to_string(),
+        lease_id: "",
+        renewable: false,
+        lease_duration: 0,
+        data: None,
+        wrap_info: (),
+        warnings: (!warnings.is_empty()).then_some(warnings),
+        auth: Some(auth),
+        mount_type: "token",
+    };
+    json(StatusCode::OK, &envelope)
+}
+
+/// 204.
+pub(super) fn done() -> Answer {
+    empty(StatusCode::NO_CONTENT)
+}
+
+/// An answer without a body.
+pub(super) fn empty(status: StatusCode) -> Answer {
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    let no_store = HeaderValue::from_static("no-store");
+    head.headers_mut().insert(CACHE_CONTROL, no_store);
+    Answer {
+        head,
+        content: Content::Empty,
+        receipt: Receipt::default(),
+    }
+}
+
+/// The body is wiped once it has been sent: it may hold a value or a token.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer, KvError> {
+    // Measured first, so that no copy is left behind by growing.
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value).map_err(KvError::internal)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *bytes, value).map_err(KvError::internal)?;
+    let mut answer = empty(status);
+    // Exactly this: clients compare it as a text.
+    let kind = HeaderValue::from_static("application/json");
+    answer.head.headers_mut().insert(CONTENT_TYPE, kind);
+    answer.content = Content::Whole(Bytes::from_owner(bytes));
+    Ok(answer)
+}
+
+/// A time as RFC 3339 has it.
+pub(super) fn rfc_3339(ms: u64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
+    at.unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        .format(&Rfc3339)
+        .unwrap_or_default()
+}
+
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! The door with all its real parts behind a real listener.
+
+mod house;
+mod metadata;
+mod tokens;
+mod values;

@@ -1,0 +1,265 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use names::{NodeId, OrgId};
+
+use super::OpsError;
+use super::certificate::Certificate;
+use super::destroy::Destroyer;
+use super::lock::Lock;
+use crate::audit::{Audit, PlatformEvent};
+use crate::authz::Operator;
+use crate::catalog::{
+    CommitError, Conflict, Effect, Jobs, Mutation, RecordKind, RecordRow, RecordWrite, Unverified,
+};
+use crate::clock::Clock;
+use crate::vault::Vault;
+
+/// Ends what has run out:
+///
+/// ```text
+/// credentials, invitations, grants, kept answers, links   deleted; they were refused since their end
+/// secrets whose recovery window has ended                 deleted with their values
+/// organizations whose grace period has ended              destroyed, with a certificate in the log
+/// ```
+///
+/// What has run out is refused by whoever reads it, so nothing hangs on when this runs. One process
+/// does it at a time.
+pub struct Expirer {
+    jobs: Jobs,
+    destroyer: Destroyer,
+    vault: Arc<Vault>,
+    audit: Arc<Audit>,
+    operator: Operator,
+    node: NodeId,
+    clock: Clock,
+}
+
+/// What a round did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Records deleted.
+    pub records: u64,
+    /// Secrets deleted.
+    pub secrets: u64,
+    /// Organizations destroyed.
+    pub organizations: u64,
+}
+
+impl Expirer {
+    /// Ends what has run out on behalf of this process.
+    pub fn new(
+        jobs: Jobs,
+        destroyer: Destroyer,
+        vault: Arc<Vault>,
+        audit: Arc<Audit>,
+        operator: Operator,
+        node: NodeId,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            jobs,
+            destroyer,
+            vault,
+            audit,
+            operator,
+            node,
+            clock,
+        }
+    }
+
+    /// Works whenever it is time, until `stop` is done.
+    pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
+        let work = async {
+            loop {
+                tokio::time::sleep(INTERVAL).await;
+                match self.round().await {
+                    Ok(Expired {
+                        records: 0,
+                        secrets: 0,
+                        organizations: 0,
+                    }) => {}
+                    Ok(expired) => tracing::info!(?expired, "ended what had run out"),
+                    Err(error) => tracing::error!(%error, "ending what has run out"),
+                }
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = stop => {}
+        }
+    }
+
+    /// One round. Nothing is done while another process is at it.
+    pub async fn round(&self) -> Result<Expired, OpsError> {
+        let job = "expire".to_owned();
+        let Some(mut lock) = Lock::take(&self.jobs, job, self.node, &self.clock).await? else {
+            return Ok(Expired::default());
+        };
+        let outcome = self.under(&mut lock).await;
+        lock.release().await;
+        outcome
+    }
+
+    async fn under(&self, lock: &mut Lock) -> Result<Expired, OpsError> {
+        self.delete_credentials(lock).await?;
+        let mut expired = Expired::default();
+        for kind in KINDS {
+            expired.records += self.delete_records(lock, kind).await?;
+        }
+        expired.secrets = self.delete_secrets(lock).await?;
+        expired.organizations = self.destroy_organizations(lock).await?;
+        Ok(expired)
+    }
+
+    /// Those of all organizations. For a day each can still be told from one that never was.
+    async fn delete_credentials(&self, lock: &mut Lock) -> Result<(), OpsError> {
+        let platform = self.jobs.open(OrgId::PLATFORM, JOB);
+        let now_ms = self.clock.now_ms().saturating_sub(TOLD_MS);
+        let delete = || Mutation::DeleteExpiredCredentials {
+            now_ms,
+            rows_max: PAGE,
+        };
+        while let Effect::Purged { more: true } = platform.commit(delete()).await? {
+            lock.keep().await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_records(&self, lock: &mut Lock, kind: RecordKind) -> Result<u64, OpsError> {
+        let now_ms = self.clock.now_ms();
+        let mut deleted = 0;
+        loop {
+            lock.keep().await?;
+            let page = self.jobs.expired_records(kind, now_ms, PAGE).await?;
+            let before = deleted;
+            for (org, rows) in by_organization(page) {
+                deleted += self.delete_of(org, rows).await?;
+            }
+            // What somebody changes at the same moment waits for the next round.
+            if deleted == before {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    /// Deletes rows together, or one by one if others changed some of them.
+    async fn delete_of(&self, org: OrgId, rows: Vec<AsRead>) -> Result<u64, OpsError> {
+        let job = self.jobs.open(org, JOB);
+        let commit = async |rows: &[AsRead]| {
+            let writes = rows.iter().map(|row| row.deletion()).collect();
+            let guards = Vec::new();
+            match job.commit(Mutation::CommitRecords { writes, guards }).await {
+                Ok(_) => Ok(true),
+                Err(CommitError::Conflict(Conflict::Changed | Conflict::Missing)) => Ok(false),
+                Err(error) => Err(OpsError::from(error)),
+            }
+        };
+        if commit(&rows).await? {
+            return Ok(rows.len() as u64);
+        }
+        let mut deleted = 0;
+        for row in rows.chunks(1) {
+            deleted += u64::from(commit(row).await?);
+        }
+        Ok(deleted)
+    }
+
+    async fn delete_secrets(&self, lock: &mut Lock) -> Result<u64, OpsError> {
+        let kind = RecordKind::Secret;
+        let mut deleted = 0;
+        loop {
+            let now_ms = self.clock.now_ms();
+            let page = self.jobs.expired_records(kind, now_ms, PAGE).await?;
+            let before = deleted;
+            for row in page {
+                lock.keep().await?;
+                let org = row.unverified().org;
+                match self.vault.end(&self.jobs.open(org, JOB), row).await {
+                    Ok(gone) => deleted += u64::from(gone),
+                    // One organization's damage or seal keeps no other's secrets.
+                    Err(error) => tracing::error!(%org, %error, "a secret outlives its end"),
+                }
+            }
+            if deleted == before {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    async fn destroy_organizations(&self, lock: &mut Lock) -> Result<u64, OpsError> {
+        let now_ms = self.clock.now_ms();
+        let due = self
+            .jobs
+            .organizations_due_for_destruction(now_ms, PAGE)
+            .await?;
+        let mut destroyed = 0;
+        for row in due {
+            lock.keep().await?;
+            let org = row.unverified().org;
+            match self.destroyer.destroy_due(&self.operator, org).await {
+                Ok(Some(certificate)) => {
+                    destroyed += 1;
+                    self.record(&certificate).await?;
+                }
+                // Restored meanwhile.
+                Ok(None) => {}
+                Err(error) => tracing::error!(%org, %error, "an organization outlives its end"),
+            }
+        }
+        Ok(destroyed)
+    }
+
+    async fn record(&self, certificate: &Certificate) -> Result<(), OpsError> {
+        let json = serde_json::to_string(certificate).unwrap_or_default();
+        let event = PlatformEvent {
+            at_ms: self.clock.now_ms(),
+            source: None,
+            what: format!("bulkhead:DestroyOrganization after its grace period: {json}"),
+        };
+        Ok(self.audit.record_platform(event).await?)
+    }
+}
+
+/// A record as it was read.
+struct AsRead {
+    kind: RecordKind,
+    id: [u8; 16],
+    sequence: u64,
+}
+
+impl AsRead {
+    fn deletion(&self) -> RecordWrite {
+        RecordWrite::Delete {
+            kind: self.kind,
+            id: self.id,
+            sequence: self.sequence,
+        }
+    }
+}
+
+fn by_organization(page: Vec<Unverified<RecordRow>>) -> BTreeMap<OrgId, Vec<AsRead>> {
+    let mut found: BTreeMap<OrgId, Vec<AsRead>> = BTreeMap::new();
+    for row in &page {
+        let row = row.unverified();
+        found.entry(row.org).or_default().push(AsRead {
+            kind: row.kind,
+            id: row.id,
+            sequence: row.sequence,
+        });
+    }
+    found
+}
+
+/// What means nothing after its end. What is counted after it, as credit is, is not among them.
+const KINDS: [RecordKind; 4] = [
+    RecordKind::Invitation,
+    RecordKind::Grant,
+    RecordKind::Idempotency,
+    RecordKind::ShareLink,
+];
+const INTERVAL: Duration = Duration::from_secs(60);
+const TOLD_MS: u64 = 24 * 3_600_000;
+const PAGE: u32 = 500;
+const JOB: &str = "expire";

@@ -1,0 +1,249 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use names::{AccountId, NodeId, OrgId, SecretPath};
+use zeroize::Zeroizing;
+
+use super::world::{House, Process, caller, operator};
+use crate::audit::Audit;
+use crate::authz::{
+    DeleteOrganization, DeleteSecret, InOrganization, OfSecret, Permit, PutSecret, Rights, Role,
+    Standing, Subject, authorize,
+};
+use crate::catalog::{Mutation, OrgState, RecordKind, RecordQuery, RecordWrite};
+use crate::config;
+use crate::entropy::Entropy;
+use crate::keyring::RecordDraft;
+use crate::ops::{Expired, Expirer};
+use crate::vault::{
+    Check, Deletion, Kind, NewSecret, NewValue, Recovery, Settings, Tags, Value, Vault, VaultError,
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[tokio::test]
+async fn records_go_at_their_end_and_not_before() {
+    let house = House::new();
+    let process = house.start().await;
+    let (acme, other) = (
+        process.tenant("acme").await.org,
+        process.tenant("other").await.org,
+    );
+    for org in [acme, other] {
+        for kind in [
+            RecordKind::Invitation,
+            RecordKind::Grant,
+            RecordKind::Idempotency,
+            RecordKind::ShareLink,
+            // Credit that has ended is counted on.
+            RecordKind::Ledger,
+        ] {
+            for (id, end) in [(1, Some(DAY)), (2, Some(2 * DAY)), (3, None)] {
+                keep(&process, org, kind, [id; 16], end).await;
+            }
+        }
+    }
+    let expirer = expirer(&process);
+    assert_eq!(expirer.round().await.unwrap(), Expired::default());
+    process.hand.advance(DAY);
+    assert_eq!(expirer.round().await.unwrap().records, 8);
+    for org in [acme, other] {
+        assert_eq!(
+            left(&process, org, RecordKind::Grant).await,
+            [[2; 16], [3; 16]]
+        );
+        assert_eq!(left(&process, org, RecordKind::Ledger).await.len(), 3);
+    }
+    assert_eq!(expirer.round().await.unwrap(), Expired::default());
+}
+
+#[tokio::test]
+async fn a_secret_goes_when_its_recovery_window_has_ended_unless_it_was_restored() {
+    let house = House::new();
+    let process = house.start().await;
+    let org = process.tenant("acme").await.org;
+    let vault = vault(&process);
+    for path in ["gone", "restored", "kept"] {
+        vault
+            .create(may::<PutSecret>(org, path), secret())
+            .await
+            .unwrap();
+    }
+    let window = Deletion::Scheduled(Recovery::days(7).unwrap());
+    for path in ["gone", "restored"] {
+        vault
+            .delete(may::<DeleteSecret>(org, path), window)
+            .await
+            .unwrap();
+    }
+    vault
+        .restore(may::<PutSecret>(org, "restored"))
+        .await
+        .unwrap();
+    let values = left(&process, org, RecordKind::SecretVersion).await.len();
+    let expirer = expirer(&process);
+    process.hand.advance(7 * DAY - Duration::from_secs(1));
+    assert_eq!(expirer.round().await.unwrap().secrets, 0);
+    process.hand.advance(Duration::from_secs(1));
+    assert_eq!(expirer.round().await.unwrap().secrets, 1);
+    let again = vault.restore(may::<PutSecret>(org, "gone")).await;
+    assert!(matches!(again, Err(VaultError::NoSuchSecret)), "{again:?}");
+    assert_eq!(
+        left(&process, org, RecordKind::SecretVersion).await.len(),
+        values - 1
+    );
+    assert_eq!(expirer.round().await.unwrap(), Expired::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_organization_is_destroyed_when_its_grace_period_has_ended_unless_it_was_restored() {
+    let house = House::new();
+    let process = house.start().await;
+    let (acme, other) = (
+        process.tenant("acme").await.org,
+        process.tenant("other").await.org,
+    );
+    for org in [acme, other] {
+        let asked = process.tenancy.ask_deletion(may_delete(org), Some(DAY));
+        asked.await.unwrap();
+    }
+    let expirer = expirer(&process);
+    process.hand.advance(DAY - Duration::from_secs(1));
+    assert_eq!(expirer.round().await.unwrap().organizations, 0);
+    process.tenancy.restore(may_delete(other)).await.unwrap();
+    process.hand.advance(Duration::from_secs(1));
+    // Restored, but by a row that is older than what the list was made from.
+    let destroyer = process.destroyer();
+    let spared = destroyer.destroy_due(&operator(), other).await.unwrap();
+    assert_eq!(spared, None);
+    assert_eq!(expirer.round().await.unwrap().organizations, 1);
+    let state = async |org| {
+        let row = process.platform.organization(org).await.unwrap().unwrap();
+        row.unverified().state
+    };
+    assert_eq!(state(acme).await, OrgState::Destroyed);
+    assert_eq!(state(other).await, OrgState::Active);
+    assert_eq!(expirer.round().await.unwrap(), Expired::default());
+}
+
+#[tokio::test]
+async fn one_process_at_a_time_ends_what_has_run_out() {
+    let house = House::new();
+    let process = house.start().await;
+    let org = process.tenant("acme").await.org;
+    keep(&process, org, RecordKind::Grant, [1; 16], Some(DAY)).await;
+    process.hand.advance(DAY);
+    let other = NodeId::from_bytes([7; 16]);
+    let lock = process.jobs.lease("expire", other, 30).await.unwrap();
+    assert!(lock.is_some());
+    let expirer = expirer(&process);
+    assert_eq!(expirer.round().await.unwrap(), Expired::default());
+    process.jobs.release("expire", other).await.unwrap();
+    assert_eq!(expirer.round().await.unwrap().records, 1);
+}
+
+fn vault(process: &Process) -> Arc<Vault> {
+    Arc::new(Vault::new(
+        process.catalog.clone(),
+        Arc::clone(&process.keyring),
+        process.clock.clone(),
+        Entropy::system(),
+    ))
+}
+
+fn expirer(process: &Process) -> Expirer {
+    let audit = Audit::new(
+        process.node,
+        process.catalog.clone(),
+        process.platform.clone(),
+        Arc::clone(&process.keyring),
+        &config::Audit::default(),
+        process.clock.clone(),
+    );
+    Expirer::new(
+        process.jobs.clone(),
+        process.destroyer(),
+        vault(process),
+        Arc::new(audit),
+        operator(),
+        process.node,
+        process.clock.clone(),
+    )
+}
+
+async fn keep(
+    process: &Process,
+    org: OrgId,
+    kind: RecordKind,
+    id: [u8; 16],
+    end: Option<Duration>,
+) {
+    let job = process.job(org);
+    let keys = process.keyring.open_for_job(&job).await.unwrap();
+    let now_ms = process.clock.now_ms();
+    let draft = RecordDraft {
+        kind,
+        id,
+        parent: None,
+        lookup: None,
+        state: 1,
+        created_ms: now_ms,
+        expires_ms: end.map(|end| now_ms + u64::try_from(end.as_millis()).unwrap()),
+        sequence: 1,
+    };
+    let writes = vec![RecordWrite::Insert(keys.seal_row(draft, b"x").unwrap())];
+    let guards = Vec::new();
+    job.commit(Mutation::CommitRecords { writes, guards })
+        .await
+        .unwrap();
+}
+
+async fn left(process: &Process, org: OrgId, kind: RecordKind) -> Vec<[u8; 16]> {
+    let query = RecordQuery {
+        max: 100,
+        ..RecordQuery::default()
+    };
+    let rows = process.job(org).records(kind, query).await.unwrap();
+    rows.iter().map(|row| row.unverified().id).collect()
+}
+
+fn may<A: crate::authz::Action<Resource = OfSecret>>(org: OrgId, path: &str) -> Permit<A> {
+    let path = SecretPath::parse(path).unwrap();
+    let secret = OfSecret { path };
+    authorize(
+        &caller(org),
+        &Rights::ORGANIZATION,
+        Standing::Active,
+        secret,
+    )
+    .unwrap()
+}
+
+/// What only an owner may.
+fn may_delete(org: OrgId) -> Permit<DeleteOrganization> {
+    let rights = Rights {
+        subject: Subject::Member {
+            account: AccountId::from_bytes([1; 16]),
+            role: Role::Owner,
+        },
+        grants: Vec::new(),
+    };
+    authorize(&caller(org), &rights, Standing::Deleting, InOrganization).unwrap()
+}
+
+fn secret() -> NewSecret {
+    NewSecret {
+        kind: Kind::Opaque,
+        description: String::new(),
+        tags: Tags::new(),
+        settings: Settings::default(),
+        value: Some(NewValue {
+            value: Value::Text(Zeroizing::new("value".to_owned())),
+            token: None,
+            stages: Vec::new(),
+            check: Check::Any,
+            versions_max: 10,
+        }),
+        secrets_max: None,
+    }
+}

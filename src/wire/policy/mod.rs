@@ -1,0 +1,11 @@
+//! Policy documents: the JSON of AWS Identity and Access Management ⇄ the parsed policy. Follows
+//! the IAM User Guide, "IAM JSON policy elements reference"; what is not understood is refused.
+
+mod document;
+mod error;
+mod resource;
+#[cfg(test)]
+mod tests;
+
+pub use document::{RESOURCE_CHARACTERS_MAX, SESSION_CHARACTERS_MAX, parse, to_json};
+pub use error::{PolicyError, PolicyProblem};

@@ -1,0 +1,268 @@
+use names::{Effect, Glob, Policy};
+use proptest::prelude::*;
+
+use super::{PolicyProblem, SESSION_CHARACTERS_MAX, parse, to_json};
+
+fn read(text: &str) -> Result<Policy, (String, PolicyProblem)> {
+    parse(text, SESSION_CHARACTERS_MAX).map_err(|error| (error.element, error.problem))
+}
+
+/// A document of one statement with these members.
+fn one(members: &str) -> String {
+    format!(r#"{{"Version":"2012-10-17","Statement":{{{members}}}}}"#)
+}
+
+fn texts(globs: &[Glob]) -> Vec<&str> {
+    globs.iter().map(Glob::as_str).collect()
+}
+
+#[test]
+fn what_amazon_documents_is_read() {
+    let policy = read(
+        r#"{
+            "Version": "2012-10-17",
+            "Id": "an-id",
+            "Statement": [
+                {
+                    "Sid": "Lists",
+                    "Effect": "Allow",
+                    "Action": "s3:ListBucket",
+                    "Resource": "arn:aws:s3:::docs",
+                    "Condition": {"StringLike": {"S3:Prefix": ["reports/*", "drafts/*"]}}
+                },
+                {
+                    "Effect": "Deny",
+                    "Action": ["s3:Get*", "secretsmanager:GetSecretValue"],
+                    "Resource": ["arn:aws:s3:::docs/private/*", "secret:prod/*"]
+                }
+            ]
+        }"#,
+    )
+    .expect("a policy");
+    let [lists, denies] = &policy.statements[..] else {
+        panic!("two statements: {policy:?}");
+    };
+    assert_eq!(lists.effect, Effect::Allow);
+    assert_eq!(texts(&lists.actions), ["s3:ListBucket"]);
+    assert_eq!(texts(&lists.resources), ["drive:docs"]);
+    let prefixes = lists.prefixes.as_deref().expect("prefixes");
+    assert_eq!(texts(prefixes), ["reports/*", "drafts/*"]);
+    assert_eq!(denies.effect, Effect::Deny);
+    assert_eq!(
+        texts(&denies.actions),
+        ["s3:Get*", "secretsmanager:GetSecretValue"]
+    );
+    assert_eq!(
+        texts(&denies.resources),
+        ["drive:docs/private/*", "secret:prod/*"]
+    );
+    assert_eq!(denies.prefixes, None);
+}
+
+#[test]
+fn resources_become_our_own_names() {
+    let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:";
+    for (effect, text, expected) in [
+        ("Allow", "*".to_owned(), &["*"][..]),
+        ("Allow", "arn:aws:s3:::docs".into(), &["drive:docs"]),
+        ("Allow", "arn:aws:s3:::docs/a*".into(), &["drive:docs/a*"]),
+        ("Allow", "agent:*".into(), &["agent:*"]),
+        ("Allow", format!("{secret}db-??????"), &["secret:db"]),
+        ("Allow", format!("{secret}db-AbC123"), &["secret:db"]),
+        (
+            "Allow",
+            format!("{secret}db-*"),
+            &["secret:db", "secret:db-*"],
+        ),
+        ("Allow", format!("{secret}db"), &["secret:db"]),
+        // What denies denies by either reading.
+        (
+            "Deny",
+            format!("{secret}db-AbC123"),
+            &["secret:db", "secret:db-AbC123"],
+        ),
+        (
+            "Deny",
+            format!("{secret}db-Ab*"),
+            &["secret:db", "secret:db-Ab*"],
+        ),
+    ] {
+        let document = one(&format!(
+            r#""Effect":"{effect}","Action":"*","Resource":"{text}""#
+        ));
+        let policy = read(&document).expect("a policy");
+        assert_eq!(texts(&policy.statements[0].resources), expected, "{text}");
+    }
+}
+
+/// To pass over any of these would allow more, or deny less, than was written.
+#[test]
+fn what_is_not_understood_is_refused_by_its_place() {
+    let allow = r#""Effect":"Allow","Action":"*","Resource":"*""#;
+    let with = |more: &str| one(&format!("{allow},{more}"));
+    let resource = |text: &str| {
+        one(&format!(
+            r#""Effect":"Allow","Action":"*","Resource":["*","{text}"]"#
+        ))
+    };
+    for (document, element, problem) in [
+        ("{".to_owned(), "Policy", PolicyProblem::Malformed),
+        ("[]".into(), "Policy", PolicyProblem::NotAnObject),
+        ("{}".into(), "Statement", PolicyProblem::Missing),
+        (
+            r#"{"Statement":[]}"#.into(),
+            "Statement",
+            PolicyProblem::Empty,
+        ),
+        (
+            r#"{"Version":"2099-01-01","Statement":[]}"#.into(),
+            "Version",
+            PolicyProblem::Version,
+        ),
+        (
+            format!(r#"{{"Statement":{{{allow}}},"Statements":[]}}"#),
+            "Statements",
+            PolicyProblem::Unsupported,
+        ),
+        (
+            with(r#""Effect":"Deny""#),
+            "Effect",
+            PolicyProblem::Duplicate,
+        ),
+        (
+            one(r#""Effect":"Allow","NotAction":"s3:*","Resource":"*""#),
+            "Statement.NotAction",
+            PolicyProblem::Unsupported,
+        ),
+        (
+            one(r#""Effect":"Allow","Action":"*","NotResource":"*""#),
+            "Statement.NotResource",
+            PolicyProblem::Unsupported,
+        ),
+        (
+            with(r#""Principal":"*""#),
+            "Statement.Principal",
+            PolicyProblem::Unsupported,
+        ),
+        (
+            one(r#""Effect":"allow","Action":"*","Resource":"*""#),
+            "Statement.Effect",
+            PolicyProblem::Effect,
+        ),
+        (
+            one(r#""Effect":"Allow","Action":"GetObject","Resource":"*""#),
+            "Statement.Action",
+            PolicyProblem::Action,
+        ),
+        (
+            resource("arn:aws:iam::1:role/x"),
+            "Statement.Resource[1]",
+            PolicyProblem::Resource,
+        ),
+        (
+            resource("arn:aws-cn:s3:::docs"),
+            "Statement.Resource[1]",
+            PolicyProblem::Resource,
+        ),
+        (
+            resource("docs/*"),
+            "Statement.Resource[1]",
+            PolicyProblem::Resource,
+        ),
+        (
+            resource("arn:aws:s3:::docs/${aws:username}/*"),
+            "Statement.Resource[1]",
+            PolicyProblem::Variable,
+        ),
+        (
+            with(r#""Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#),
+            "Statement.Condition.IpAddress",
+            PolicyProblem::Unsupported,
+        ),
+        (
+            with(r#""Condition":{"StringLike":{"s3:delimiter":"/"}}"#),
+            "Statement.Condition.StringLike.s3:delimiter",
+            PolicyProblem::Unsupported,
+        ),
+        (
+            with(
+                r#""Condition":{"StringLike":{"s3:prefix":"a"},"StringEquals":{"s3:prefix":"b"}}"#,
+            ),
+            "Statement.Condition",
+            PolicyProblem::Condition,
+        ),
+        (
+            with(r#""Condition":{"StringEquals":{"s3:prefix":"a*"}}"#),
+            "Statement.Condition.StringEquals.s3:prefix",
+            PolicyProblem::Literal,
+        ),
+        (with(r#""Sid":"a b""#), "Statement.Sid", PolicyProblem::Sid),
+    ] {
+        let refused = read(&document);
+        assert_eq!(refused, Err((element.to_owned(), problem)), "{document}");
+    }
+}
+
+#[test]
+fn lengths_and_numbers_have_limits() {
+    let statement = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+    let many = |count: usize| format!(r#"{{"Statement":[{}]}}"#, vec![statement; count].join(","));
+    assert!(parse(&many(64), 20_480).is_ok());
+    let error = parse(&many(65), 20_480).unwrap_err();
+    assert_eq!(error.problem, PolicyProblem::TooMany(64));
+    let error = parse(&many(64), SESSION_CHARACTERS_MAX).unwrap_err();
+    assert_eq!(
+        error.problem,
+        PolicyProblem::TooLong(SESSION_CHARACTERS_MAX)
+    );
+    let long = format!("drive:{}", "x".repeat(Glob::BYTES_MAX));
+    let document = one(&format!(
+        r#""Effect":"Allow","Action":"*","Resource":"{long}""#
+    ));
+    let error = parse(&document, SESSION_CHARACTERS_MAX).unwrap_err();
+    assert_eq!(error.problem, PolicyProblem::Pattern);
+}
+
+fn pattern(kinds: &'static str) -> impl Strategy<Value = Glob> {
+    proptest::string::string_regex(kinds)
+        .expect("an expression")
+        .prop_map(|text| Glob::parse(&text).expect("a pattern"))
+}
+
+prop_compose! {
+    fn policy()(
+        statements in prop::collection::vec(
+            (
+                any::<bool>(),
+                prop::collection::vec(pattern("(s3|vault):[A-Za-z*?]{1,12}"), 1..4),
+                prop::collection::vec(pattern("(drive|secret|agent):[ -#%-~äß]{1,24}"), 1..4),
+                prop::option::of(prop::collection::vec(pattern("[ -#%-~äß]{1,24}"), 1..3)),
+            ),
+            1..5,
+        )
+    ) -> Policy {
+        let statement = |(allows, actions, resources, prefixes)| names::Statement {
+            effect: if allows { Effect::Allow } else { Effect::Deny },
+            actions,
+            resources,
+            prefixes,
+        };
+        Policy {
+            statements: statements.into_iter().map(statement).collect(),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_as_the_same(policy in policy()) {
+        let written = to_json(&policy);
+        prop_assert_eq!(parse(&written, 1 << 20).expect("a policy"), policy);
+    }
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}") {
+        let _ = parse(&text, SESSION_CHARACTERS_MAX);
+        let _ = read(&one(&text));
+    }
+}
