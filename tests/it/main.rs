@@ -11,6 +11,7 @@ mod failing;
 mod isolation;
 mod large;
 mod layers;
+mod life;
 mod plans;
 mod s3;
 mod secrets;
