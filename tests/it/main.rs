@@ -3,6 +3,7 @@
 mod activity;
 mod api;
 mod billing;
+mod cli;
 mod corpora;
 mod crash;
 mod damage;
