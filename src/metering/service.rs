@@ -207,9 +207,15 @@ impl Metering {
         Allowance::grant(caller.org(), self.hour_ms())
     }
 
-    /// Counts one request and its bytes; written within a second while [`run`](Self::run) runs.
-    pub fn record(&self, permit: Permit<RecordUsage>, terms: &Arc<Terms>, receipt: Receipt) {
-        let hour_ms = self.hour_ms();
+    /// Counts one request, its bytes, and the action that was done by it, if it was; written within a second while [`run`](Self::run) runs.
+    pub fn record(
+        &self,
+        permit: Permit<RecordUsage>,
+        terms: &Arc<Terms>,
+        done: Option<&'static str>,
+        receipt: Receipt,
+    ) {
+        let (hour_ms, principal) = (self.hour_ms(), permit.principal());
         self.rates
             .sent(permit.org(), receipt.bytes_out, self.clock.now_ms());
         let mut books = self.books();
@@ -222,7 +228,7 @@ impl Metering {
         if !Arc::ptr_eq(&book.terms, terms) {
             book.terms = Arc::clone(terms);
         }
-        book.tally.count(hour_ms, receipt);
+        book.tally.count((hour_ms, principal), done, receipt);
         drop(books);
         if first {
             self.counted.notify_one();

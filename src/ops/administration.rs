@@ -229,30 +229,33 @@ impl Administration {
         Ok(changed.await?)
     }
 
-    /// Puts an organization on a plan, or takes it off.
+    /// Puts an organization on a plan, or takes it off. What it has used until now costs what it
+    /// cost before.
     pub async fn assign_plan(
         &self,
         act: &Act<'_>,
+        credits: &Credits,
         slug: &Slug,
         plan: Option<&Slug>,
-    ) -> Result<Option<Plan>, AdministrationError> {
-        let organization = self.organization(act, slug).await?;
+    ) -> Result<Option<Plan>, CreditActError> {
+        let org = self.organization(act, slug).await?.org;
+        let permit = record_usage_as_operator(act.operator, org);
+        let settle = async || -> Result<(), CreditActError> {
+            let terms = self.tenancy.terms_of_organization(act.operator, org);
+            let terms = terms.await.map_err(AdministrationError::from)?;
+            credits.settle(&permit, &terms).await?;
+            Ok(())
+        };
+        settle().await?;
         let resource = match plan {
             Some(plan) => format!("plan:{plan}"),
             None => "plan:none".to_owned(),
         };
-        self.recorded(
-            act,
-            organization.org,
-            "bulkhead:AssignPlan",
-            resource,
-            async {
-                self.tenancy
-                    .assign_plan(act.operator, organization.org, plan)
-                    .await
-            },
-        )
-        .await
+        let assign = self.tenancy.assign_plan(act.operator, org, plan);
+        let action = "bulkhead:AssignPlan";
+        let assigned = self.recorded(act, org, action, resource, assign).await?;
+        settle().await?;
+        Ok(assigned)
     }
 
     /// Grants credit to an organization, once for each reference; says whether it did now.

@@ -290,7 +290,7 @@ impl Held<AgentBody> {
         }
     }
 
-    fn agent(&self) -> Result<Agent, TenancyError> {
+    pub(super) fn agent(&self) -> Result<Agent, TenancyError> {
         let label =
             |text: &String| Label::parse(text).map_err(|_| TenancyError::misplaced("an agent"));
         let body = &self.body;

@@ -369,7 +369,11 @@ impl Vault {
     }
 
     /// The version that is meant, with the record of its value.
-    fn select(&self, held: &Held, which: &Selector) -> Result<(VersionInfo, [u8; 16]), VaultError> {
+    pub(super) fn select(
+        &self,
+        held: &Held,
+        which: &Selector,
+    ) -> Result<(VersionInfo, [u8; 16]), VaultError> {
         let is_meant = |version: &VersionInfo| match which {
             Selector::Current => version.has_stage(stages::CURRENT),
             Selector::Number(number) => version.number == *number,
@@ -585,15 +589,6 @@ pub(super) fn check_described(
              512",
         ));
     }
-    if settings
-        .policy
-        .as_ref()
-        .is_some_and(|policy| policy.len() > POLICY_BYTES_MAX)
-    {
-        return Err(VaultError::Invalid(
-            "a policy has at most 20,480 characters",
-        ));
-    }
     Ok(())
 }
 
@@ -603,7 +598,6 @@ const DESCRIPTION_CHARS_MAX: usize = 2_048;
 const TAGS_MAX: usize = 50;
 /// As HashiCorp Vault limits custom metadata (KV secrets engine v2 API).
 const CUSTOM_MAX: usize = 64;
-const POLICY_BYTES_MAX: usize = 20_480;
 const SUFFIX_ALPHABET: &[u8; 62] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// A change in between is a write of somebody else; each round one of them is done.

@@ -2,6 +2,7 @@
 
 mod activity;
 mod api;
+mod billing;
 mod corpora;
 mod crash;
 mod damage;
@@ -12,6 +13,7 @@ mod large;
 mod layers;
 mod plans;
 mod s3;
+mod secrets;
 mod serving;
 mod signing;
 mod support;

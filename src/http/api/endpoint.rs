@@ -9,6 +9,9 @@ use super::people::{self, People};
 use super::plans::{self, Plans};
 use super::public::{self, Public};
 use super::route::Route;
+use super::secrets::{self, Secrets};
+use super::shares::{self, Shares};
+use super::usage::{self, OfUsage};
 
 /// What a route leads to, by area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +26,13 @@ pub(super) enum Endpoint {
     Credentials(Credentials),
     Plans(Plans),
     Billing(Billing),
+    Usage(OfUsage),
+    Secrets(Secrets),
+    Shares(Shares),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 10] = [
+pub(super) const TABLES: [&[Route]; 13] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -37,4 +43,7 @@ pub(super) const TABLES: [&[Route]; 10] = [
     credentials::ROUTES,
     plans::ROUTES,
     billing::ROUTES,
+    usage::ROUTES,
+    secrets::ROUTES,
+    shares::ROUTES,
 ];

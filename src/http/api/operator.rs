@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::public::{chosen, email_of, label};
 use super::route::{Audience, PAGED, ROOT, Route};
 use super::service::Api;
+use super::usage;
 use super::view::{
     AccessKeyRequest, AccessKeyView, AccountView, NewAccessKeyView, NewOrganization,
     OrganizationView, PageView, SignUp,
@@ -137,6 +138,7 @@ pub(super) async fn answer(
             let permit = read_usage_as_operator(act.operator, found.org);
             return usage_of(api, permit, ask).await;
         }
+        Endpoint::Usage(what) => return usage::answer_operator(api, act, ask, what).await,
         Endpoint::Billing(what) => return billing::answer_operator(api, act, ask, what).await,
         Endpoint::Plans(what) => return plans::answer_operator(api, act, ask, what).await,
         _ => return Err(Problem::not_for_you("this is for members and agents")),

@@ -13,9 +13,10 @@ use crate::authz::Operator;
 use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
-use crate::metering::{Credits, Metering};
+use crate::metering::{Credits, Metering, Usage};
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
+use crate::vault::Vault;
 
 /// `/api/v1`: organizations as their members, agents and the platform's operator manage them.
 pub struct Api {
@@ -23,8 +24,10 @@ pub struct Api {
     pub(super) administration: Arc<Administration>,
     pub(super) metering: Arc<Metering>,
     pub(super) credits: Arc<Credits>,
+    pub(super) usage: Usage,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
+    pub(super) vault: Arc<Vault>,
     pub(super) sign_ups: SignUps,
     pub(super) document: bytes::Bytes,
     token: OperatorToken,
@@ -40,10 +43,14 @@ pub struct Parts {
     pub metering: Arc<Metering>,
     /// What is paid with.
     pub credits: Arc<Credits>,
+    /// What is used, by its parts.
+    pub usage: Usage,
     /// What was done.
     pub activity: ActivityReader,
     /// What was answered before.
     pub replays: Replays,
+    /// Secrets.
+    pub vault: Arc<Vault>,
 }
 
 impl Api {
@@ -54,16 +61,20 @@ impl Api {
             administration,
             metering,
             credits,
+            usage,
             activity,
             replays,
+            vault,
         } = parts;
         Self {
             tenancy,
             administration,
             metering,
             credits,
+            usage,
             activity,
             replays,
+            vault,
             sign_ups,
             // A document of ours is always written.
             document: serde_json::to_vec(&openapi::document())

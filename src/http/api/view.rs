@@ -647,6 +647,20 @@ pub struct HourUsageView {
     pub ingress_bytes: i64,
     /// Bytes of answer bodies.
     pub egress_bytes: i64,
+    /// Secrets that were revealed.
+    pub secret_reads: i64,
+    /// Secrets that were used and not revealed.
+    pub secret_uses: i64,
+    /// Runs of agents, as they were told.
+    pub agent_runs: i64,
+    /// Tokens that models read, as they were told.
+    pub input_tokens: i64,
+    /// Tokens that models wrote, as they were told.
+    pub output_tokens: i64,
+    /// Calls of tools, as they were told.
+    pub tool_calls: i64,
+    /// Seconds of computing, as they were told.
+    pub compute_seconds: i64,
 }
 
 /// A page of an activity log.

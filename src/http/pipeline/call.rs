@@ -186,9 +186,11 @@ impl Call {
     pub(super) async fn admit<E: DoorError>(&mut self) -> Result<(), E> {
         let action = action_named(self.deed.action);
         let what = match action.map(|action| (action.area, action.access)) {
-            Some((Area::Billing, _) | (_, Access::Govern)) => Use::Free,
+            Some((Area::Billing, _) | (Area::Own, Access::Read) | (_, Access::Govern)) => Use::Free,
             Some((_, Access::Read)) => Use::Read,
-            _ => Use::Write,
+            Some(_) => Use::Write,
+            // What an account does with itself is no organization's: it may go to another one.
+            None => Use::Free,
         };
         let metering = &self.pipeline.metering;
         let admitted = metering.admit(&self.caller, &self.terms, what).await;
@@ -260,9 +262,10 @@ impl Call {
         self.is_closed = true;
         let metering = &self.pipeline.metering;
         if self.is_admitted {
+            let done = status.is_success().then_some(self.deed.action);
             match status.is_server_error() {
                 true => metering.release(&self.caller),
-                false => metering.record(record_usage(&self.caller), &self.terms, receipt),
+                false => metering.record(record_usage(&self.caller), &self.terms, done, receipt),
             }
             let action = action_named(self.deed.action);
             if status.is_success() && action.is_some_and(|one| one.access == Access::Write) {
