@@ -117,6 +117,7 @@ struct House {
     pipeline: Arc<Pipeline>,
     s3: Arc<S3>,
     sts: Arc<Sts>,
+    open_id: Arc<OpenId>,
 }
 
 impl House {
@@ -158,7 +159,8 @@ impl House {
             clock.clone(),
             entropy.clone(),
         )?);
-        let sts = Sts::new(Arc::clone(&opened.tenancy), open_id, clock.clone());
+        let tenancy = Arc::clone(&opened.tenancy);
+        let sts = Sts::new(tenancy, Arc::clone(&open_id), clock.clone());
         let pipeline = Pipeline::new(
             opened.node,
             authn,
@@ -172,6 +174,7 @@ impl House {
         Ok(Self {
             s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
             sts: Arc::new(sts),
+            open_id,
             pipeline: Arc::new(pipeline),
             opened,
             blobs,
@@ -240,6 +243,7 @@ impl House {
                     opened.clock.clone(),
                     opened.entropy.clone(),
                 ),
+                open_id: Arc::clone(&self.open_id),
             },
         )
     }

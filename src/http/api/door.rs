@@ -6,7 +6,7 @@ use super::endpoint::Endpoint;
 use super::problem::Problem;
 use super::route::{self, Audience, Found, Route, Segments};
 use super::service::Api;
-use super::{account, agents, credentials, grants, organization, people};
+use super::{account, agents, credentials, grants, identities, organization, people};
 use crate::authn::Authn;
 use crate::authz::{Access, Caller, OfSubject, action_named};
 use crate::http::net::RequestBody;
@@ -85,6 +85,7 @@ impl Api {
             Endpoint::Agents(what) => agents::answer(self, call, ask, what).await,
             Endpoint::Grants(what) => grants::answer(self, call, ask, what).await,
             Endpoint::Credentials(what) => credentials::answer(self, call, ask, what).await,
+            Endpoint::Identities(what) => identities::answer(self, call, ask, what).await,
             Endpoint::Public(_) | Endpoint::Operator(_) => Err(Problem::no_such_path()),
         };
         match ask.if_match()? {

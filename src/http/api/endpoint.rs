@@ -2,6 +2,7 @@ use super::account::{self, Account};
 use super::agents::{self, Agents};
 use super::credentials::{self, Credentials};
 use super::grants::{self, Grants};
+use super::identities::{self, Identities};
 use super::operator::{self, OperatorDoes};
 use super::organization::{self, OfOrganization};
 use super::people::{self, People};
@@ -19,10 +20,11 @@ pub(super) enum Endpoint {
     Agents(Agents),
     Grants(Grants),
     Credentials(Credentials),
+    Identities(Identities),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 8] = [
+pub(super) const TABLES: [&[Route]; 9] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -31,4 +33,5 @@ pub(super) const TABLES: [&[Route]; 8] = [
     agents::ROUTES,
     grants::ROUTES,
     credentials::ROUTES,
+    identities::ROUTES,
 ];

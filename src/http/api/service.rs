@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::route::{self, Audience, Found};
 use super::{openapi, operator, public};
 use crate::audit::ActivityReader;
+use crate::authn::OpenId;
 use crate::authz::Operator;
 use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
@@ -24,6 +25,7 @@ pub struct Api {
     pub(super) metering: Arc<Metering>,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
+    pub(super) open_id: Arc<OpenId>,
     pub(super) sign_ups: SignUps,
     pub(super) document: bytes::Bytes,
     token: OperatorToken,
@@ -41,6 +43,8 @@ pub struct Parts {
     pub activity: ActivityReader,
     /// What was answered before.
     pub replays: Replays,
+    /// The providers by which people log in.
+    pub open_id: Arc<OpenId>,
 }
 
 impl Api {
@@ -52,6 +56,7 @@ impl Api {
             metering,
             activity,
             replays,
+            open_id,
         } = parts;
         Self {
             tenancy,
@@ -59,6 +64,7 @@ impl Api {
             metering,
             activity,
             replays,
+            open_id,
             sign_ups,
             // A document of ours is always written.
             document: serde_json::to_vec(&openapi::document())
