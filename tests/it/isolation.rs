@@ -2,6 +2,7 @@
 //! exists nowhere. Every route of the tables that dispatch is made from is asked.
 
 mod api;
+mod sts;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use sha2::{Digest, Sha256};
 use time::UtcDateTime;
 use tokio::net::TcpStream;
 
@@ -21,6 +22,7 @@ use super::sign::{Key, Signer, UNSIGNED};
 pub struct Client {
     address: SocketAddr,
     signer: Signer,
+    sts: Signer,
     clock: Clock,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
@@ -44,6 +46,7 @@ impl Client {
     pub fn new(address: SocketAddr, key: Key) -> Self {
         Self {
             address,
+            sts: Signer::of_service(key.clone(), REGION, "sts"),
             signer: Signer::new(key, REGION),
             clock: Clock::system(),
             idle: Mutex::default(),
@@ -64,6 +67,20 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let mut request = self.request(method, target, fields, Full::new(body.into()))?;
         self.signer.sign(&mut request, UNSIGNED, self.now());
+        self.exchange(request).await
+    }
+
+    /// Sends a form that is signed for STS.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks.
+    pub async fn send_form(&self, form: &str) -> Result<Answer, Failure> {
+        let fields = [("content-type", FORM)];
+        let body = Bytes::from(form.to_owned());
+        let digest = hex::encode(Sha256::digest(&body));
+        let mut request = self.request(Method::POST, "/", &fields, Full::new(body))?;
+        self.sts.sign(&mut request, &digest, self.now());
         self.exchange(request).await
     }
 
@@ -205,5 +222,6 @@ impl Client {
     }
 }
 
+const FORM: &str = "application/x-www-form-urlencoded";
 /// The region that a server is in when nothing else is set.
 pub const REGION: &str = "us-east-1";

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry};
-use bulkhead::authn::Authn;
+use bulkhead::authn::{Authn, OpenId};
 use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
 use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
 use bulkhead::catalog::{self, Catalog, FaultyStore, SqliteStore, Store, doors};
@@ -20,6 +20,7 @@ use bulkhead::http::api::{Api, Parts};
 use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
+use bulkhead::http::sts::Sts;
 use bulkhead::keyring::Keyring;
 use bulkhead::metering::Metering;
 use bulkhead::ops::{Administration, Replays, provision};
@@ -128,6 +129,14 @@ impl Gateway {
             clock.clone(),
             entropy.clone(),
         ));
+        let open_id = OpenId::new(
+            Vec::new(),
+            Arc::clone(&keyring),
+            clock.clone(),
+            entropy.clone(),
+        );
+        let open_id = Arc::new(open_id.expect("providers"));
+        let sts = Sts::new(Arc::clone(&tenancy), Arc::clone(&open_id), clock.clone());
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
         let secret = config::Secret::new(token.to_owned());
@@ -140,10 +149,16 @@ impl Gateway {
                 metering,
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
                 replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
+                open_id,
             },
         );
         Self {
-            api: serve_api(Arc::clone(&pipeline), S3::new(Arc::new(drive), &settings)).await,
+            api: serve_api(
+                Arc::clone(&pipeline),
+                S3::new(Arc::new(drive), &settings),
+                sts,
+            )
+            .await,
             control: serve_control(pipeline, control).await,
             metrics,
             store,
@@ -208,13 +223,19 @@ impl Gateway {
     }
 }
 
-async fn serve_api(pipeline: Arc<Pipeline>, s3: S3) -> SocketAddr {
+async fn serve_api(pipeline: Arc<Pipeline>, s3: S3, sts: Sts) -> SocketAddr {
     let (listener, address) = listen("api").await;
-    let s3 = Arc::new(s3);
+    let (s3, sts) = (Arc::new(s3), Arc::new(sts));
     tokio::spawn(async move {
         let answer = move |request, peer: Arc<Peer>| {
-            let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-            async move { pipeline.answer(&*s3, request, &peer).await }
+            let pipeline = Arc::clone(&pipeline);
+            let (s3, sts) = (Arc::clone(&s3), Arc::clone(&sts));
+            async move {
+                if Sts::is_asked(&request) {
+                    return pipeline.answer(&*sts, request, &peer).await;
+                }
+                pipeline.answer(&*s3, request, &peer).await
+            }
         };
         let net = config::Net::default();
         listener.serve(&net, Stop::new(), answer).await;
