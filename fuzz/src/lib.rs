@@ -6,10 +6,12 @@
 mod envelope_blobs;
 mod s3;
 mod signed;
+mod sts;
 
 pub use envelope_blobs::{envelope_footer, envelope_header};
 pub use s3::{s3_headers, s3_target, s3_xml};
 pub use signed::{aws_chunked, sigv4};
+pub use sts::sts_form;
 
 /// What a target does with an input: whether it was accepted.
 pub type Target = fn(&[u8]) -> bool;
@@ -23,4 +25,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("s3_target", s3_target),
     ("s3_xml", s3_xml),
     ("sigv4", sigv4),
+    ("sts_form", sts_form),
 ];
