@@ -126,6 +126,7 @@ struct House {
     secrets: Arc<SecretsManager>,
     vault: Arc<Vault>,
     sts: Arc<Sts>,
+    open_id: Arc<OpenId>,
 }
 
 impl House {
@@ -179,7 +180,8 @@ impl House {
             clock.clone(),
             entropy.clone(),
         )?);
-        let sts = Sts::new(Arc::clone(&opened.tenancy), open_id, clock.clone());
+        let tenancy = Arc::clone(&opened.tenancy);
+        let sts = Sts::new(tenancy, Arc::clone(&open_id), clock.clone());
         let pipeline = Pipeline::new(
             opened.node,
             authn,
@@ -195,6 +197,7 @@ impl House {
             s3: Arc::new(S3::new(Arc::clone(&drive), &config.api)),
             drive,
             sts: Arc::new(sts),
+            open_id,
             pipeline: Arc::new(pipeline),
             secrets: Arc::new(SecretsManager::new(Arc::clone(&vault), &config.api)),
             vault,
@@ -302,6 +305,7 @@ impl House {
                     opened.clock.clone(),
                     opened.entropy.clone(),
                 ),
+                open_id: Arc::clone(&self.open_id),
             },
         )
     }

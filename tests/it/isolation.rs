@@ -4,6 +4,7 @@
 mod api;
 mod kv;
 mod secrets;
+mod sts;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

@@ -8,8 +8,8 @@ use super::problem::Problem;
 use super::route::{self, Audience, Found, Route, Segments};
 use super::service::Api;
 use super::{
-    account, agents, billing, credentials, grants, organization, people, plans, secrets, shares,
-    usage,
+    account, agents, billing, credentials, grants, identities, organization, people, plans,
+    secrets, shares, usage,
 };
 use crate::authn::Authn;
 use crate::authz::{Access, Action, Caller, OfSubject, RevealSecret, action_named};
@@ -94,6 +94,7 @@ impl Api {
             Endpoint::Shares(what) => shares::answer(self, call, ask, what).await,
             Endpoint::Billing(what) => billing::answer(self, call, ask, what).await,
             Endpoint::Plans(what) => plans::answer(self, call, what).await,
+            Endpoint::Identities(what) => identities::answer(self, call, ask, what).await,
             Endpoint::Public(_) | Endpoint::Operator(_) => Err(Problem::no_such_path()),
         };
         match ask.if_match()? {

@@ -3,6 +3,7 @@ use super::agents::{self, Agents};
 use super::billing::{self, Billing};
 use super::credentials::{self, Credentials};
 use super::grants::{self, Grants};
+use super::identities::{self, Identities};
 use super::operator::{self, OperatorDoes};
 use super::organization::{self, OfOrganization};
 use super::people::{self, People};
@@ -29,10 +30,11 @@ pub(super) enum Endpoint {
     Usage(OfUsage),
     Secrets(Secrets),
     Shares(Shares),
+    Identities(Identities),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 13] = [
+pub(super) const TABLES: [&[Route]; 14] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -46,4 +48,5 @@ pub(super) const TABLES: [&[Route]; 13] = [
     usage::ROUTES,
     secrets::ROUTES,
     shares::ROUTES,
+    identities::ROUTES,
 ];

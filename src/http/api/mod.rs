@@ -11,6 +11,7 @@ mod credentials;
 mod door;
 mod endpoint;
 mod grants;
+mod identities;
 mod once;
 mod openapi;
 mod operator;

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::route::{self, Audience, Found};
 use super::{openapi, operator, public};
 use crate::audit::ActivityReader;
+use crate::authn::OpenId;
 use crate::authz::Operator;
 use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
@@ -30,6 +31,7 @@ pub struct Api {
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
     pub(super) vault: Arc<Vault>,
+    pub(super) open_id: Arc<OpenId>,
     pub(super) sign_ups: SignUps,
     pub(super) document: bytes::Bytes,
     token: OperatorToken,
@@ -55,6 +57,8 @@ pub struct Parts {
     pub replays: Replays,
     /// Secrets.
     pub vault: Arc<Vault>,
+    /// The providers by which people log in.
+    pub open_id: Arc<OpenId>,
 }
 
 impl Api {
@@ -70,6 +74,7 @@ impl Api {
             activity,
             replays,
             vault,
+            open_id,
         } = parts;
         Self {
             tenancy,
@@ -81,6 +86,7 @@ impl Api {
             activity,
             replays,
             vault,
+            open_id,
             sign_ups,
             // A document of ours is always written.
             document: serde_json::to_vec(&openapi::document())

@@ -290,6 +290,18 @@ fn body(route: &Route, names: &Names) -> Value {
             "name": "Nobody",
             "password": PASSWORD,
         }),
+        "BeginOidcLogIn" => {
+            json!({ "provider": "work", "redirect_uri": "https://console.example/" })
+        }
+        "LinkAgentIdentity" => json!({ "issuer": "https://login.example", "subject": "runner" }),
+        "LinkIdentity" | "LogInByOidc" => json!({
+            "provider": "work",
+            "redirect_uri": "https://console.example/",
+            "ticket": "1.a",
+            "state": "a",
+            "code": "a",
+            "organization": names.of("org"),
+        }),
         "LogIn" => json!({ "email": names.of("email"), "password": "is not this one" }),
         "PutAgentRecord" => json!({ "value": "run" }),
         "SendUsageEvents" => json!({ "events": [{

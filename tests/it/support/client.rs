@@ -90,6 +90,20 @@ impl Client {
         self.exchange(request).await
     }
 
+    /// Sends a form in a request that is signed over its body.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks.
+    pub async fn send_form(&self, form: &str) -> Result<Answer, Failure> {
+        let fields = [("content-type", FORM)];
+        let body = Bytes::from(form.to_owned());
+        let mut request = self.request(Method::POST, "/", &fields, Full::new(body))?;
+        let payload = sha256(form.as_bytes());
+        self.signer.sign(&mut request, &payload, self.now());
+        self.exchange(request).await
+    }
+
     /// As [`send`](Self::send), without a signature.
     ///
     /// # Errors
@@ -228,5 +242,6 @@ impl Client {
     }
 }
 
+const FORM: &str = "application/x-www-form-urlencoded";
 /// The region that a server is in when nothing else is set.
 pub const REGION: &str = "us-east-1";

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry};
-use bulkhead::authn::Authn;
+use bulkhead::authn::{Authn, OpenId};
 use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
 use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
 use bulkhead::catalog::{self, Catalog, Fault, FaultyStore, SqliteStore, Store, doors};
@@ -23,6 +23,7 @@ use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
 use bulkhead::http::secrets_manager::SecretsManager;
+use bulkhead::http::sts::Sts;
 use bulkhead::keyring::Keyring;
 use bulkhead::metering::{Credits, Metering, Usage};
 use bulkhead::ops::provision::{self, Provisioner, ProvisionerParts};
@@ -142,6 +143,14 @@ impl Gateway {
             clock.clone(),
             entropy.clone(),
         ));
+        let open_id = OpenId::new(
+            Vec::new(),
+            Arc::clone(&keyring),
+            clock.clone(),
+            entropy.clone(),
+        );
+        let open_id = Arc::new(open_id.expect("providers"));
+        let sts = Sts::new(Arc::clone(&tenancy), Arc::clone(&open_id), clock.clone());
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
         let administration = Arc::new(administration);
@@ -163,6 +172,7 @@ impl Gateway {
         let doors = (
             S3::new(drive, &settings),
             SecretsManager::new(Arc::clone(&vault), &settings),
+            sts,
         );
         let kv = Kv::new(Arc::clone(&vault), Arc::clone(&tenancy), clock.clone());
         let secret = config::Secret::new(token.to_owned());
@@ -189,6 +199,7 @@ impl Gateway {
                     entropy,
                 ),
                 vault,
+                open_id,
             },
         );
         Self {
@@ -234,6 +245,11 @@ impl Gateway {
     /// A client of the S3 door.
     pub fn client(&self, tenant: &Tenant) -> Client {
         Client::new(self.api, tenant.key.clone())
+    }
+
+    /// A client of STS.
+    pub fn sts_client(&self, tenant: &Tenant) -> Client {
+        Client::of_service(self.api, tenant.key.clone(), "sts")
     }
 
     /// A client of Secrets Manager.
@@ -306,16 +322,18 @@ impl Gateway {
     }
 }
 
-async fn serve_api(pipeline: Arc<Pipeline>, doors: (S3, SecretsManager)) -> SocketAddr {
+async fn serve_api(pipeline: Arc<Pipeline>, doors: (S3, SecretsManager, Sts)) -> SocketAddr {
     let (listener, address) = listen("api").await;
     let doors = Arc::new(doors);
     tokio::spawn(async move {
         let answer = move |request: Request<_>, peer: Arc<Peer>| {
             let (pipeline, doors) = (Arc::clone(&pipeline), Arc::clone(&doors));
             async move {
-                let (s3, secrets) = &*doors;
+                let (s3, secrets, sts) = &*doors;
                 if SecretsManager::is_asked(request.headers()) {
                     pipeline.answer(secrets, request, &peer).await
+                } else if Sts::is_asked(&request) {
+                    pipeline.answer(sts, request, &peer).await
                 } else {
                     pipeline.answer(s3, request, &peer).await
                 }

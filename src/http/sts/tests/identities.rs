@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::house::{Answer, House, Person, encoded, policy, role};
 use crate::audit::{ActorKind, Outcome, ShownCredential};
-use crate::authz::{Identity, ManageAgents, SubjectKind};
+use crate::authz::{ManageAgents, SubjectKind};
 
 impl House {
     /// Links somebody at the provider to an agent.
@@ -12,10 +12,9 @@ impl House {
         let permit = self
             .one::<ManageAgents>(by, SubjectKind::Agent, agent)
             .await;
-        let identity = Identity::verified(self.provider.issuer(), subject.to_owned());
         self.world
             .tenancy
-            .link_agent_identity(permit, &identity)
+            .link_agent_identity(permit, &self.provider.issuer(), subject)
             .await
             .unwrap();
     }
