@@ -444,7 +444,7 @@ async fn who_may_see_and_send_what_is_as_roles_say() {
 
 #[tokio::test]
 async fn the_running_program_charges_what_is_used_and_stops_who_has_no_credit() {
-    let mut house = House::start_with(&[("OPERATOR_TOKEN", TOKEN)]).await;
+    let mut house = House::start_with(&[("CONTROL_OPERATOR_TOKEN", TOKEN)]).await;
     let (acme, other) = (
         house.create_organization("acme"),
         house.create_organization("other"),
@@ -612,4 +612,4 @@ fn number(value: &Value) -> i64 {
 }
 
 const ROOT: &str = bulkhead::http::api::ROOT;
-const TOKEN: &str = "the operator's token, which is long enough";
+const TOKEN: &str = "the-operators-token-which-is-long-enough";
