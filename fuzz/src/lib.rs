@@ -6,11 +6,13 @@
 mod envelope_blobs;
 mod kv;
 mod s3;
+mod secrets;
 mod signed;
 
 pub use envelope_blobs::{envelope_footer, envelope_header};
 pub use kv::{kv_body, kv_target};
 pub use s3::{s3_headers, s3_target, s3_xml};
+pub use secrets::secrets_manager;
 pub use signed::{aws_chunked, sigv4};
 
 /// What a target does with an input: whether it was accepted.
@@ -26,5 +28,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("s3_headers", s3_headers),
     ("s3_target", s3_target),
     ("s3_xml", s3_xml),
+    ("secrets_manager", secrets_manager),
     ("sigv4", sigv4),
 ];

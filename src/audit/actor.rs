@@ -2,7 +2,7 @@ use minicbor::{Decode, Encode};
 use names::{AccessKeyId, AccountId, PrincipalId};
 
 use super::codec;
-use crate::authz::{Caller, CredentialKind, Rights, Role, Subject};
+use crate::authz::{Caller, CredentialKind, LinkHolder, OfLink, Rights, Role, Subject};
 
 /// Who did something, by what, and on whose behalf.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,9 @@ pub enum ActorKind {
     /// Nobody any more: a member that was removed, an agent that was deleted.
     #[n(4)]
     Nobody,
+    /// Whoever holds the token of a share link.
+    #[n(5)]
+    LinkHolder,
 }
 
 /// What a caller showed, as a log keeps it.
@@ -88,6 +91,19 @@ impl Actor {
         }
     }
 
+    /// Whoever holds the token of a share link.
+    pub fn link_holder(holder: &LinkHolder) -> Self {
+        let link = holder.link();
+        Self {
+            name: OfLink { link }.to_string(),
+            kind: ActorKind::LinkHolder,
+            principal: None,
+            credential: None,
+            account: None,
+            parent: None,
+        }
+    }
+
     /// The platform's operator.
     pub fn operator() -> Self {
         Self {
@@ -110,6 +126,7 @@ impl ActorKind {
             Self::Member { .. } => "member",
             Self::Agent => "agent",
             Self::Nobody => "nobody",
+            Self::LinkHolder => "link-holder",
         }
     }
 
@@ -117,7 +134,9 @@ impl ActorKind {
     pub fn role(self) -> Option<Role> {
         match self {
             Self::Member { role } => Some(role),
-            Self::Operator | Self::Organization | Self::Agent | Self::Nobody => None,
+            Self::Operator | Self::Organization | Self::Agent | Self::Nobody | Self::LinkHolder => {
+                None
+            }
         }
     }
 }

@@ -77,6 +77,6 @@ pub(super) fn rule(rule: Rule) -> Cow<'static, str> {
         Rule::Home => "home",
         Rule::Own => "own",
         Rule::Operator => "operator",
-        Rule::Grant(_) => return Cow::Owned(rule.to_string()),
+        Rule::Grant(_) | Rule::ShareLink(_) => return Cow::Owned(rule.to_string()),
     })
 }

@@ -1,7 +1,7 @@
 use names::Glob;
 
 use super::resource::{
-    InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
+    InBucket, InOrganization, OfHome, OfLink, OfObject, OfSecret, OfSubject, Resource, UnderPath,
     UnderPrefix,
 };
 
@@ -172,6 +172,11 @@ actions! {
     RevealSecret = "vault:reveal" | "secretsmanager:GetSecretValue" | "secretsmanager:BatchGetSecretValue", Vault, Read, OfSecret;
     /// Uses a secret in a call without seeing it.
     UseSecret = "vault:use", Vault, Read, OfSecret;
+    /// Makes a link that shows a secret once to whoever holds it, or takes one back. Making one
+    /// takes the right to reveal, too.
+    ShareSecret = "vault:share", Vault, Write, OfSecret;
+    /// Opens a share link, as whoever holds it.
+    OpenShare = "vault:open-share", Vault, Record, OfLink;
     /// Makes or changes a secret.
     PutSecret = "vault:put" | "secretsmanager:CreateSecret" | "secretsmanager:PutSecretValue" | "secretsmanager:UpdateSecret" | "secretsmanager:UpdateSecretVersionStage" | "secretsmanager:TagResource" | "secretsmanager:UntagResource" | "secretsmanager:RestoreSecret" | "secretsmanager:PutResourcePolicy" | "secretsmanager:DeleteResourcePolicy", Vault, Write, OfSecret;
     /// Deletes a secret or versions of it.

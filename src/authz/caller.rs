@@ -170,6 +170,33 @@ impl Identity {
     }
 }
 
+/// Whoever holds the token of a share link, proven by it. It is nobody of the organization, and has
+/// no right but to open that link.
+///
+/// Only `vault` makes one, after it has checked the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkHolder {
+    org: OrgId,
+    link: [u8; 16],
+}
+
+impl LinkHolder {
+    /// States that the token of this link of `org` was shown.
+    pub fn proven(org: OrgId, link: [u8; 16]) -> Self {
+        Self { org, link }
+    }
+
+    /// Whose link it is.
+    pub fn org(&self) -> OrgId {
+        self.org
+    }
+
+    /// Which link.
+    pub fn link(&self) -> [u8; 16] {
+        self.link
+    }
+}
+
 /// The platform's operator, proven by the operator token or by holding the root key file and the
 /// data directory on this machine. Belongs to no organization and gets no permit for data.
 #[derive(Debug)]

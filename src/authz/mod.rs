@@ -17,22 +17,25 @@ pub use action::{
     CreateOwnCredential, CreateUpload, DeleteBucket, DeleteObject, DeleteOrganization,
     DeleteSecret, DescribeSecret, DrawPassword, ExportOrganization, GetObject, HeadBucket,
     KeepAnswer, ListBuckets, ListObjects, ListOwnCredentials, ListParts, ListSecrets, ListUploads,
-    ManageAgents, ManageCredentials, ManageGrants, ManagePeople, ManageSettings, PutObject,
-    PutPart, PutSecret, ReadActivity, ReadAgentRecords, ReadAgents, ReadCredentials, ReadGrants,
-    ReadPeople, ReadSettings, ReadUsage, RecordUsage, RevealSecret, RevokeOwnCredential, Row,
-    SendUsage, ShowSelf, UseSecret, WriteAgentRecords, action_named, is_grantable,
+    ManageAgents, ManageCredentials, ManageGrants, ManagePeople, ManageSettings, OpenShare,
+    PutObject, PutPart, PutSecret, ReadActivity, ReadAgentRecords, ReadAgents, ReadCredentials,
+    ReadGrants, ReadPeople, ReadSettings, ReadUsage, RecordUsage, RevealSecret,
+    RevokeOwnCredential, Row, SendUsage, ShareSecret, ShowSelf, UseSecret, WriteAgentRecords,
+    action_named, is_grantable,
 };
 pub use allowance::{Allowance, Receipt};
-pub use caller::{Caller, CredentialKind, Identity, Narrowing, Operator, Scope, Standing};
+pub use caller::{
+    Caller, CredentialKind, Identity, LinkHolder, Narrowing, Operator, Scope, Standing,
+};
 pub use limits::{Limit, Limits};
 pub use permit::{
-    Permit, authorize, explain, explain_principal, keep_answer, read_activity_as_operator,
-    read_usage_as_operator, record_activity, record_activity_as_operator, record_usage,
-    record_usage_as_operator,
+    Permit, authorize, create_bucket_as_operator, explain, explain_principal, keep_answer,
+    open_share, read_activity_as_operator, read_usage_as_operator, record_activity,
+    record_activity_as_operator, record_activity_of_link, record_usage, record_usage_as_operator,
 };
 pub use resource::{
-    HOMES, Home, InBucket, InOrganization, Named, OfHome, OfObject, OfSecret, OfSubject, Resource,
-    SubjectKind, UnderPath, UnderPrefix,
+    HOMES, Home, InBucket, InOrganization, Named, OfHome, OfLink, OfObject, OfSecret, OfSubject,
+    Resource, SubjectKind, UnderPath, UnderPrefix,
 };
 pub use rights::{Granted, Refusal, Rights, Rule, Subject};
 pub use role::{InvalidRole, Role};

@@ -3,15 +3,16 @@ use std::marker::PhantomData;
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
 use super::action::{
-    Action, AppendActivity, KeepAnswer, ReadActivity, ReadUsage, RecordUsage, Row,
+    Action, AppendActivity, CreateBucket, KeepAnswer, OpenShare, ReadActivity, ReadUsage,
+    RecordUsage, Row,
 };
-use super::caller::{Caller, Narrowing, Operator, Standing};
+use super::caller::{Caller, LinkHolder, Narrowing, Operator, Standing};
 use super::limits::Limits;
 use super::resource::{
-    InBucket, InOrganization, OfHome, OfObject, OfSecret, OfSubject, Resource, UnderPath,
+    InBucket, InOrganization, OfHome, OfLink, OfObject, OfSecret, OfSubject, Resource, UnderPath,
     UnderPrefix,
 };
-use super::rights::{Asked, Refusal, Rights, Rule, decide, judge};
+use super::rights::{Asked, Refusal, Rights, Rule, decide, judge, stands};
 
 /// Proof that a principal may do `A` to one resource of one organization, now.
 ///
@@ -116,6 +117,26 @@ pub fn record_activity_as_operator(_: &Operator, org: OrgId) -> Permit<AppendAct
     Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
 }
 
+/// Lets the activity log record what became of a share link in the hands of `holder`.
+pub fn record_activity_of_link(holder: &LinkHolder) -> Permit<AppendActivity> {
+    let (principal, rule) = as_holder(holder);
+    Permit::new(holder.org(), principal, InOrganization, rule)
+}
+
+/// Lets whoever holds the token of a share link open that link, while the organization can be read.
+pub fn open_share(holder: &LinkHolder, standing: Standing) -> Result<Permit<OpenShare>, Refusal> {
+    stands(standing, OpenShare::ACCESS)?;
+    let link = holder.link();
+    let (principal, rule) = as_holder(holder);
+    Ok(Permit::new(holder.org(), principal, OfLink { link }, rule))
+}
+
+/// Holders of links are told apart by their links.
+fn as_holder(holder: &LinkHolder) -> (PrincipalId, Rule) {
+    let link = holder.link();
+    (PrincipalId::from_bytes(link), Rule::ShareLink(link))
+}
+
 /// Lets the operator verify and export the activity log of `org`.
 pub fn read_activity_as_operator(_: &Operator, org: OrgId) -> Permit<ReadActivity> {
     Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
@@ -129,6 +150,15 @@ pub fn read_usage_as_operator(_: &Operator, org: OrgId) -> Permit<ReadUsage> {
 /// Lets the operator give credit to `org`, and charge it.
 pub fn record_usage_as_operator(_: &Operator, org: OrgId) -> Permit<RecordUsage> {
     Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
+}
+
+/// Lets the operator make a bucket in `org` while it is provisioned: a name, and nothing in it.
+pub fn create_bucket_as_operator(
+    _: &Operator,
+    org: OrgId,
+    resource: InBucket,
+) -> Permit<CreateBucket> {
+    Permit::new(org, OPERATOR, resource, Rule::Operator)
 }
 
 /// Lets metering count what `caller` used.
@@ -219,6 +249,13 @@ impl<A: Action<Resource = OfSecret>> Permit<A> {
     /// The secret that the permit is for.
     pub fn path(&self) -> &SecretPath {
         &self.resource.path
+    }
+}
+
+impl<A: Action<Resource = OfLink>> Permit<A> {
+    /// The share link that the permit is for.
+    pub fn link(&self) -> [u8; 16] {
+        self.resource.link
     }
 }
 

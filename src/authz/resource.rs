@@ -1,6 +1,7 @@
 use std::fmt;
 
 use names::{BucketName, Glob, KeyPrefix, ObjectKey, PrincipalId, SecretPath, SecretPrefix};
+use uuid::Uuid;
 
 /// What an action is done to, as a caller named it.
 ///
@@ -127,6 +128,13 @@ pub struct UnderPath {
     pub prefix: SecretPrefix,
 }
 
+/// A share link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfLink {
+    /// Which one.
+    pub link: [u8; 16],
+}
+
 /// Somebody or something that rights are about, whether it exists or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfSubject {
@@ -231,6 +239,12 @@ impl Resource for OfSecret {
     }
 }
 
+impl Resource for OfLink {
+    fn named(&self) -> Named {
+        Named::One(self.to_string())
+    }
+}
+
 impl Resource for UnderPath {
     fn named(&self) -> Named {
         Named::Below {
@@ -284,6 +298,12 @@ pub const HOMES: &str = "agents";
 impl fmt::Display for OfSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "secret:{}", self.path)
+    }
+}
+
+impl fmt::Display for OfLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "share-link:{}", Uuid::from_bytes(self.link))
     }
 }
 

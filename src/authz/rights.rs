@@ -61,6 +61,8 @@ pub enum Rule {
     Grant([u8; 16]),
     /// The platform's operator, who needs no right.
     Operator,
+    /// A share link, to whoever holds its token.
+    ShareLink([u8; 16]),
 }
 
 impl fmt::Display for Rule {
@@ -72,6 +74,7 @@ impl fmt::Display for Rule {
             Self::Own => f.write_str("own"),
             Self::Grant(id) => write!(f, "grant:{}", Uuid::from_bytes(*id)),
             Self::Operator => f.write_str("operator"),
+            Self::ShareLink(id) => write!(f, "share-link:{}", Uuid::from_bytes(*id)),
         }
     }
 }

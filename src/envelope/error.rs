@@ -87,6 +87,8 @@ pub enum Field {
     RowMac,
     /// A sealed ETag.
     Etag,
+    /// What a share link holds.
+    Share,
 }
 
 impl std::fmt::Display for Field {
@@ -116,6 +118,7 @@ impl std::fmt::Display for Field {
             Self::WrappedKek => "the wrapped organization key",
             Self::RowMac => "the row's MAC",
             Self::Etag => "the sealed ETag",
+            Self::Share => "what a share link holds",
         })
     }
 }

@@ -23,6 +23,7 @@ impl Label {
     pub(crate) const KEK_COMMIT: Self = Self("bulkhead/1/kek-commit\0");
     pub(crate) const ROOT_WRAP: Self = Self("bulkhead/1/root-wrap\0");
     pub(crate) const WRAP: Self = Self("bulkhead/1/wrap\0");
+    pub(crate) const SHARE: Self = Self("bulkhead/1/share\0");
     pub(crate) const CONTENT: Self = Self("bulkhead/1/content\0");
     /// Not an expansion: the message of an HMAC over the customer's key begins with it.
     pub(crate) const SSE_C: Self = Self("bulkhead/1/sse-c\0");

@@ -8,6 +8,7 @@
 //!                           ├─ row_mac                      authentic catalog rows
 //!                           └─ seal_etag / open_etag        a thousand to a page
 //! NameKey ── index ──► blind lookups
+//! a share link's token ── seal_for_token / open_with_token
 //! ```
 //!
 //! The chunk layer is C2SP chunked-encryption in raw mode, with the per-message derivation and
@@ -40,6 +41,7 @@ mod random;
 mod row_mac;
 mod sealer;
 mod secret;
+mod share;
 mod whole;
 mod wrapped_kek;
 
@@ -57,6 +59,7 @@ pub use random::{Random, RandomFailed};
 pub use row_mac::RowMac;
 pub use sealer::{NewBlob, Sealer, Tail};
 pub use secret::Secret;
+pub use share::{SharePlace, open_with_token, seal_for_token};
 pub use whole::{
     RecordPlace, Whole, danger_seal_record_as, open_record, open_whole, rewrap_record, seal_record,
     seal_whole,

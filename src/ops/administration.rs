@@ -303,8 +303,28 @@ impl Administration {
         Ok(self.tenancy.create_account(act.operator, wish).await?)
     }
 
+    /// Makes an organization by an identifier that was drawn before, or finds it made.
+    pub(super) async fn found(
+        &self,
+        act: &Act<'_>,
+        org: OrgId,
+        slug: Slug,
+        name: Option<&Label>,
+    ) -> Result<Organization, AdministrationError> {
+        self.record_platform(act, CREATE_ORGANIZATION, slug.as_str())
+            .await?;
+        let organization = self
+            .tenancy
+            .provision_organization(act.operator, org, slug.clone(), name)
+            .await?;
+        let done = Decision::Allowed { status: DONE };
+        let event = self.event(act, CREATE_ORGANIZATION, slug.to_string(), done);
+        self.record(act, organization.org, event).await?;
+        Ok(organization)
+    }
+
     /// Records that an act is intended, does it, and records its outcome.
-    async fn recorded<T>(
+    pub(super) async fn recorded<T>(
         &self,
         act: &Act<'_>,
         org: OrgId,
@@ -352,7 +372,7 @@ impl Administration {
         self.audit.record(permit, event).await
     }
 
-    async fn record_platform(
+    pub(super) async fn record_platform(
         &self,
         act: &Act<'_>,
         action: &str,
@@ -387,6 +407,12 @@ impl Administration {
             decision,
             bytes: (0, 0),
         }
+    }
+}
+
+impl AdministrationError {
+    pub(super) fn is_slug_taken(&self) -> bool {
+        matches!(self, Self::Tenancy(TenancyError::SlugTaken))
     }
 }
 

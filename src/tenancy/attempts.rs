@@ -5,6 +5,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use super::error::TenancyError;
+use super::service::Tenancy;
 use crate::clock::Clock;
 
 /// Counts attempts to log in, of this process: by e-mail address, whether it has an account or
@@ -80,9 +81,13 @@ impl Attempts {
     /// Takes the count of an account back, once its owner has logged in.
     pub(super) fn succeeded(&self, account: LookedUp, source: Option<Source>) {
         self.by_account.invalidate(&(account, source));
-        if let Some(source) = source
-            && let Some(window) = self.by_source.get(&source)
-        {
+        if let Some(source) = source {
+            self.take_back(source);
+        }
+    }
+
+    fn take_back(&self, source: Source) {
+        if let Some(window) = self.by_source.get(&source) {
             let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
             window.count = window.count.saturating_sub(1);
         }
@@ -112,6 +117,18 @@ impl Attempts {
             window.since = Some(now);
         }
         Counted::One
+    }
+}
+
+impl Tenancy {
+    /// Counts an attempt to open a share link, before it is judged.
+    pub fn begin_opening_share(&self, source: IpAddr) -> Result<(), TenancyError> {
+        self.attempts.from(Some(Source::of(source)))
+    }
+
+    /// Takes the count of one back that opened its link.
+    pub fn opened_share(&self, source: IpAddr) {
+        self.attempts.take_back(Source::of(source));
     }
 }
 

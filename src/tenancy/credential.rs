@@ -482,7 +482,7 @@ fn listed(row: &CredentialRow, record: &Credential, last_used_ms: Option<u64>) -
 }
 
 /// What is asked for, narrowed by what the caller shows.
-fn narrower(shown: &Narrowing, asked: Narrowing) -> Result<Narrowing, TenancyError> {
+pub(super) fn narrower(shown: &Narrowing, asked: Narrowing) -> Result<Narrowing, TenancyError> {
     let role = match (shown.role, asked.role) {
         (Some(limit), Some(role)) if !limit.covers(role) => return Err(TenancyError::TooWide),
         (limit, role) => role.or(limit),

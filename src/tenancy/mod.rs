@@ -45,7 +45,7 @@ pub use email::{Email, InvalidEmail};
 pub use error::TenancyError;
 pub use grant::{Grant, GrantFilter, GrantSubject, GrantTerms};
 pub use identity::LinkedIdentity;
-pub use invitation::{INVITATION_DEFAULT, Invitation, NewInvitation};
+pub use invitation::{DraftInvitation, INVITATION_DEFAULT, Invitation, NewInvitation};
 pub use member::Member;
 pub use organization::{GRACE_DEFAULT, Organization, Ownership, Transition};
 pub use password::{InvalidPassword, Password};

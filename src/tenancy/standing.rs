@@ -6,7 +6,7 @@ use names::{OrgId, Slug};
 
 use super::error::TenancyError;
 use super::service::Tenancy;
-use crate::authz::{Caller, Standing};
+use crate::authz::{Caller, LinkHolder, Standing};
 use crate::catalog::{Class, OrgState, Stamp};
 
 /// How organizations stand, as long as nothing changed among their rights or the platform's.
@@ -37,6 +37,11 @@ impl Tenancy {
     /// another's name and nobody's take the same work.
     pub async fn is_named(&self, caller: &Caller, slug: &Slug) -> Result<bool, TenancyError> {
         Ok(self.known(caller.org()).await?.slug.as_ref() == Some(slug))
+    }
+
+    /// How the organization stands whose share link somebody holds.
+    pub async fn standing_of_link(&self, holder: &LinkHolder) -> Result<Standing, TenancyError> {
+        Ok(self.known(holder.org()).await?.standing)
     }
 
     /// How an organization stands that a principal, an invitation or a membership names.

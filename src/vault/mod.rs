@@ -1,6 +1,7 @@
 //! Secrets of organizations: paths, versions and stages, each value sealed for its place. To
 //! reveal one and to use one are two rights; nothing here hands a value out for the second.
 
+mod amend;
 mod cache;
 mod changes;
 mod defaults;
@@ -10,6 +11,8 @@ mod page;
 mod password;
 mod record;
 mod service;
+mod shape;
+mod share;
 mod update;
 mod upkeep;
 mod versions;
@@ -26,3 +29,4 @@ pub use model::{
 pub use page::{Order, OrderBy, OrderPlace};
 pub use password::{CharacterKind, PasswordRules};
 pub use service::{SecretPage, Vault};
+pub use share::{FoundShare, Lifetime, NewShare, OpenedShare, ReadyShare, Share, ShareToken};

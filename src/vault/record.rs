@@ -49,8 +49,6 @@ struct Stored {
     #[n(12)]
     custom: BTreeMap<String, String>,
     #[n(13)]
-    policy: Option<String>,
-    #[n(14)]
     changed_ms: u64,
 }
 
@@ -125,7 +123,6 @@ impl Held {
             expires_ms: settings.expires_ms,
             remind_ms: settings.remind_ms,
             custom: settings.custom.clone(),
-            policy: settings.policy.clone(),
             changed_ms: *changed_ms,
         };
         minicbor::to_vec(&stored).map_err(VaultError::damaged)
@@ -157,7 +154,6 @@ impl Held {
                     expires_ms: stored.expires_ms,
                     remind_ms: stored.remind_ms,
                     custom: stored.custom,
-                    policy: stored.policy,
                 },
                 state: match (row.state, row.expires_ms) {
                     (ACTIVE, None) => State::Active,

@@ -13,6 +13,7 @@ mod large;
 mod layers;
 mod plans;
 mod s3;
+mod secrets;
 mod serving;
 mod signing;
 mod support;

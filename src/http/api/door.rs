@@ -1,14 +1,18 @@
 use http::header::AUTHORIZATION;
 use names::{OrgId, Slug};
+use percent_encoding::percent_decode_str;
 
 use super::ask::Ask;
 use super::endpoint::Endpoint;
 use super::problem::Problem;
 use super::route::{self, Audience, Found, Route, Segments};
 use super::service::Api;
-use super::{account, agents, billing, credentials, grants, organization, people, plans, usage};
+use super::{
+    account, agents, billing, credentials, grants, organization, people, plans, secrets, shares,
+    usage,
+};
 use crate::authn::Authn;
-use crate::authz::{Access, Caller, OfSubject, action_named};
+use crate::authz::{Access, Action, Caller, OfSubject, RevealSecret, action_named};
 use crate::http::net::RequestBody;
 use crate::http::pipeline::{Answer, Call, Deed, Door, Head, Intent, Read, Refused};
 
@@ -86,6 +90,8 @@ impl Api {
             Endpoint::Grants(what) => grants::answer(self, call, ask, what).await,
             Endpoint::Credentials(what) => credentials::answer(self, call, ask, what).await,
             Endpoint::Usage(what) => usage::answer(self, call, ask, what).await,
+            Endpoint::Secrets(what) => secrets::answer(self, call, ask, what).await,
+            Endpoint::Shares(what) => shares::answer(self, call, ask, what).await,
             Endpoint::Billing(what) => billing::answer(self, call, ask, what).await,
             Endpoint::Plans(what) => plans::answer(self, call, what).await,
             Endpoint::Public(_) | Endpoint::Operator(_) => Err(Problem::no_such_path()),
@@ -115,14 +121,18 @@ impl Api {
 }
 
 /// What is asked for, as the activity log holds it. Whatever changes something stands there before
-/// it is done.
+/// it is done, and whatever shows a secret before it is shown.
 fn deed(route: &'static Route, segments: &Segments<'_>) -> Deed {
     let last = route.segment_names().filter(|name| *name != "org").last();
+    let secret = segments.named("secret");
     let resource = match route.subject {
         Some(kind) => match last {
             Some(name) => OfSubject::one(kind, segments.named(name)).to_string(),
             None => OfSubject::all(kind).to_string(),
         },
+        None if !secret.is_empty() => {
+            format!("secret:{}", percent_decode_str(secret).decode_utf8_lossy())
+        }
         None => "*".to_owned(),
     };
     let access = action_named(route.action).map(|action| action.access);
@@ -131,6 +141,7 @@ fn deed(route: &'static Route, segments: &Segments<'_>) -> Deed {
         action: route.action,
         resource,
         intent: match access {
+            _ if route.action == RevealSecret::NAME => Intent::Durable,
             Some(Access::Read | Access::Record) => Intent::None,
             Some(Access::Write | Access::Govern) => Intent::Durable,
             None if route.method == http::Method::GET => Intent::None,

@@ -9,6 +9,8 @@ use super::people::{self, People};
 use super::plans::{self, Plans};
 use super::public::{self, Public};
 use super::route::Route;
+use super::secrets::{self, Secrets};
+use super::shares::{self, Shares};
 use super::usage::{self, OfUsage};
 
 /// What a route leads to, by area.
@@ -25,10 +27,12 @@ pub(super) enum Endpoint {
     Plans(Plans),
     Billing(Billing),
     Usage(OfUsage),
+    Secrets(Secrets),
+    Shares(Shares),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 11] = [
+pub(super) const TABLES: [&[Route]; 13] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -40,4 +44,6 @@ pub(super) const TABLES: [&[Route]; 11] = [
     plans::ROUTES,
     billing::ROUTES,
     usage::ROUTES,
+    secrets::ROUTES,
+    shares::ROUTES,
 ];

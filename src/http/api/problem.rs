@@ -9,11 +9,12 @@ use time::macros::format_description;
 
 use crate::audit::AuditError;
 use crate::authn::AuthnError;
-use crate::authz::Refusal;
+use crate::authz::{Limit, Refusal};
 use crate::http::pipeline::{Answer, Content, DoorError, Fault};
 use crate::metering::UsageError;
 use crate::ops::AdministrationError;
 use crate::tenancy::TenancyError;
+use crate::vault::VaultError;
 
 /// Why a request is not answered as it asks: what the caller is shown, and what is for logs alone.
 #[derive(Debug)]
@@ -264,6 +265,56 @@ impl From<TenancyError> for Problem {
     }
 }
 
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        use VaultError as E;
+        let text = error.to_string();
+        let (status, code) = match error {
+            E::NoSuchSecret => (StatusCode::NOT_FOUND, "no-such-secret"),
+            E::NoSuchVersion => (StatusCode::NOT_FOUND, "no-such-version"),
+            E::NoSuchShare => (StatusCode::NOT_FOUND, "no-such-share"),
+            E::VersionGone(_) => (StatusCode::GONE, "version-deleted"),
+            E::Exists => (StatusCode::CONFLICT, "secret-exists"),
+            E::Deleted => (StatusCode::CONFLICT, "secret-deleted"),
+            E::NotDeleted => (StatusCode::CONFLICT, "secret-not-deleted"),
+            E::CheckFailed { .. } => {
+                let code = "another-version-is-current";
+                return Self::new(StatusCode::PRECONDITION_FAILED, code, text).at("current");
+            }
+            E::CheckRequired => {
+                let code = "check-required";
+                return Self::new(StatusCode::PRECONDITION_REQUIRED, code, text).at("current");
+            }
+            E::TokenReused => {
+                return Self::new(StatusCode::CONFLICT, "token-reused", text).at("token");
+            }
+            E::StageElsewhere => {
+                return Self::new(StatusCode::CONFLICT, "stage-elsewhere", text).at("from");
+            }
+            E::StageNeeded => {
+                return Self::new(StatusCode::CONFLICT, "stage-needed", text).at("to");
+            }
+            E::LimitReached { .. } => {
+                let mut problem = Self::new(StatusCode::CONFLICT, LIMIT_REACHED, text);
+                problem.limit = Some(Limit::Secrets.as_str());
+                return problem;
+            }
+            E::Invalid(text) => {
+                let problem = Self::new(StatusCode::BAD_REQUEST, "invalid-request", text);
+                let field = FIELDS.iter().find(|(begins, _)| text.starts_with(begins));
+                return match field {
+                    Some((_, field)) => problem.at(*field),
+                    None => problem,
+                };
+            }
+            E::Changed => (StatusCode::CONFLICT, CHANGED_MEANWHILE),
+            E::Unavailable(cause) => return Self::unavailable(cause),
+            E::Damaged(what) => return Self::damaged(what),
+        };
+        Self::new(status, code, text)
+    }
+}
+
 impl From<AuthnError> for Problem {
     fn from(error: AuthnError) -> Self {
         match error {
@@ -346,3 +397,16 @@ const IMF_FIXDATE: &[BorrowedFormatItem<'_>] = format_description!(
 );
 /// The code of every limit that is reached; which one, the problem says beside.
 const LIMIT_REACHED: &str = "limit-reached";
+/// The member of a body that is invalid in a secret, by how the vault's word of it begins.
+const FIELDS: [(&str, &str); 10] = [
+    ("a description", "description"),
+    ("there are at most 50 tags", "tags"),
+    ("there are at most 64 names of custom", "settings.custom"),
+    ("a value", "value"),
+    ("the value", "value"),
+    ("an API key", "value"),
+    ("a token", "token"),
+    ("a stage", "stages"),
+    ("a version carries", "stages"),
+    ("a secret keeps", "settings.versions_max"),
+];

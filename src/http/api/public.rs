@@ -8,7 +8,9 @@ use super::ask::{Ask, empty, made};
 use super::endpoint::Endpoint;
 use super::problem::Problem;
 use super::route::{Audience, Route};
+use super::secret_view::{OpenedShareView, ShareOpening};
 use super::service::Api;
+use super::shares;
 use super::view::{LogIn, NewMember, SessionView, SignUp, rfc_3339};
 use crate::audit::SignInMethod;
 use crate::http::net::Peer;
@@ -24,6 +26,7 @@ pub(super) enum Public {
     SignUp,
     LogIn,
     JoinAsNew,
+    OpenShare,
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -62,6 +65,15 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .takes::<NewMember>()
     .makes::<SessionView<'static>>(),
+    Route::post(
+        "/shares/open",
+        "OpenShare",
+        Audience::Anybody,
+        Endpoint::Public(Public::OpenShare),
+        "Opens a share link, once. Unknown, ended, revoked and opened before answer alike.",
+    )
+    .takes::<ShareOpening>()
+    .gives::<OpenedShareView<'static>>(),
 ];
 
 pub(super) async fn answer(
@@ -116,6 +128,7 @@ pub(super) async fn answer(
                 .await?;
             session_view(&session)
         }
+        Public::OpenShare => shares::open(api, visit, peer, ask).await,
         Public::JoinAsNew => {
             let NewMember {
                 token,

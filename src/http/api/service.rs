@@ -14,18 +14,22 @@ use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
 use crate::metering::{Credits, Metering, Usage};
+use crate::ops::provision::Provisioner;
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
+use crate::vault::Vault;
 
 /// `/api/v1`: organizations as their members, agents and the platform's operator manage them.
 pub struct Api {
     pub(super) tenancy: Arc<Tenancy>,
     pub(super) administration: Arc<Administration>,
+    pub(super) provisioner: Provisioner,
     pub(super) metering: Arc<Metering>,
     pub(super) credits: Arc<Credits>,
     pub(super) usage: Usage,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
+    pub(super) vault: Arc<Vault>,
     pub(super) sign_ups: SignUps,
     pub(super) document: bytes::Bytes,
     token: OperatorToken,
@@ -37,6 +41,8 @@ pub struct Parts {
     pub tenancy: Arc<Tenancy>,
     /// What the operator does.
     pub administration: Arc<Administration>,
+    /// What makes organizations from templates.
+    pub provisioner: Provisioner,
     /// What is used.
     pub metering: Arc<Metering>,
     /// What is paid with.
@@ -47,6 +53,8 @@ pub struct Parts {
     pub activity: ActivityReader,
     /// What was answered before.
     pub replays: Replays,
+    /// Secrets.
+    pub vault: Arc<Vault>,
 }
 
 impl Api {
@@ -55,20 +63,24 @@ impl Api {
         let Parts {
             tenancy,
             administration,
+            provisioner,
             metering,
             credits,
             usage,
             activity,
             replays,
+            vault,
         } = parts;
         Self {
             tenancy,
             administration,
+            provisioner,
             metering,
             credits,
             usage,
             activity,
             replays,
+            vault,
             sign_ups,
             // A document of ours is always written.
             document: serde_json::to_vec(&openapi::document())

@@ -7,8 +7,8 @@ use super::call::Arrival;
 use super::door::DoorError;
 use super::request_id::RequestId;
 use super::serve::{Pipeline, log_cause};
-use crate::audit::{AuditError, SignIn, SignInMethod};
-use crate::authz::{Caller, Rights};
+use crate::audit::{Actor, AuditError, Decision, Event, PlatformEvent, SignIn, SignInMethod};
+use crate::authz::{Action, Caller, LinkHolder, OpenShare, Rights, Rule, record_activity_of_link};
 use crate::http::net::Peer;
 
 /// A request of somebody who is to be authenticated by it: a sign-in, a sign-up. Nobody calls yet,
@@ -76,6 +76,44 @@ impl Visit {
             method,
         };
         self.pipeline.audit.signed_in(caller, rights, sign_in).await
+    }
+
+    /// Records durably, in the log of the organization whose it is, what becomes of a share link in
+    /// the hands of `holder`.
+    pub async fn record_of_link(
+        &self,
+        holder: &LinkHolder,
+        operation: &'static str,
+        resource: String,
+        decision: Decision,
+    ) -> Result<(), AuditError> {
+        let link = holder.link();
+        let event = Event {
+            at_ms: self.pipeline.clock.now_ms(),
+            request_id: self.arrival.id.to_string(),
+            actor: Actor::link_holder(holder),
+            source: Some(self.arrival.source),
+            action: OpenShare::NAME,
+            operation: Some(operation),
+            resource,
+            rule: match decision {
+                Decision::Refused { .. } => None,
+                _ => Some(Rule::ShareLink(link)),
+            },
+            decision,
+            bytes: (0, 0),
+        };
+        let permit = record_activity_of_link(holder);
+        self.pipeline.audit.record(permit, event).await
+    }
+
+    /// Notes in the platform's log, gathered by source, what somebody was refused who is nobody yet.
+    pub fn note_refused(&self, what: &'static str) {
+        self.pipeline.audit.note_platform(PlatformEvent {
+            at_ms: self.pipeline.clock.now_ms(),
+            source: Some(self.arrival.source),
+            what: what.to_owned(),
+        });
     }
 
     /// Notes that somebody was not let in: in the platform's log, gathered by source, without a

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bulkhead::http::api::{ROOT, Route, routes};
+use bulkhead::http::api::{Given, ROOT, Route, routes};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -108,6 +108,9 @@ impl Settled {
         let task = json!({ "title": "walk" });
         let appended = robot.post(&format!("{home}/tasks"), task).await;
         assert_eq!(appended.status, 201, "{}", appended.body);
+        let secret = json!({ "path": format!("of-{who}"), "value": { "text": "kept" } });
+        create("secrets", secret).await;
+        let share = create(&format!("secrets/of-{who}/shares"), json!({})).await;
         let text = |name: &str, reply: &crate::support::bearer::Reply| reply.text(name).to_owned();
         let names = Names(BTreeMap::from([
             ("org", org.clone()),
@@ -124,6 +127,10 @@ impl Settled {
             ("key", text("id", &credential)),
             ("email", email),
             ("plan", "team".to_owned()),
+            ("secret", format!("of-{who}")),
+            ("stage", "AWSCURRENT".to_owned()),
+            ("share", text("id", &share)),
+            ("share token", format!("{}x", text("token", &share))),
             ("month", "2026-01".to_owned()),
         ]));
         let nobody = crate::support::sign::Key {
@@ -144,6 +151,7 @@ impl Settled {
         let of_org = routes().filter(|route| {
             route.method == Method::GET
                 && route.path.contains("{org}")
+                && matches!(route.gives.body, Given::Json(_))
                 && !["ListActivity", "GetUsage", "GroupUsage"].contains(&route.id)
         });
         for route in of_org.filter(|route| names_known(route, &self.names)) {
@@ -174,7 +182,7 @@ impl Names {
         for (name, value) in &mut nowhere.0 {
             match *name {
                 // A kind is one of a few for everybody, and a record is its agent's.
-                "kind" | "name" => {}
+                "kind" | "name" | "stage" => {}
                 "email" => *value = format!("no-{value}"),
                 _ => {
                     let last = value.pop().expect("a name");
@@ -255,6 +263,19 @@ fn body(route: &Route, names: &Names) -> Value {
             "actions": ["s3:GetObject"],
             "resources": ["drive:docs/*"],
         }),
+        "ChangeSecret" => json!({ "description": "another" }),
+        "CreateSecret" => json!({ "path": names.of("secret") }),
+        "PutSecretVersion" => {
+            // What is drawn by chance is not compared.
+            json!({ "value": { "text": "another" }, "token": "0123456789abcdef0123456789abcdef" })
+        }
+        "RollBackSecret" => json!({ "version": 9 }),
+        "MoveSecretStage" => json!({ "to": "0123456789abcdef0123456789abcdef" }),
+        "DeleteSecretVersions" | "UndeleteSecretVersions" | "DestroySecretVersions" => {
+            json!({ "versions": [1] })
+        }
+        "ShareSecret" => json!({ "version": 9 }),
+        "OpenShare" => json!({ "token": names.of("share token") }),
         "CreateOrganization" => json!({ "slug": "another" }),
         "DeleteOrganization" => json!({ "grace_days": 7 }),
         "ExplainAccess" => json!({

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry};
 use bulkhead::authn::Authn;
 use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
 use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
-use bulkhead::catalog::{self, Catalog, FaultyStore, SqliteStore, Store, doors};
-use bulkhead::clock::Clock;
+use bulkhead::catalog::{self, Catalog, Fault, FaultyStore, SqliteStore, Store, doors};
+use bulkhead::clock::{Clock, ManualClock};
 use bulkhead::config;
 use bulkhead::drive::{Drive, DriveSettings};
 use bulkhead::entropy::Entropy;
@@ -21,6 +22,7 @@ use bulkhead::http::kv::Kv;
 use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
+use bulkhead::http::secrets_manager::SecretsManager;
 use bulkhead::keyring::Keyring;
 use bulkhead::metering::{Credits, Metering, Usage};
 use bulkhead::ops::{Administration, Replays, provision};
@@ -28,7 +30,7 @@ use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
 use bulkhead::vault::Vault;
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use http_body_util::{Either, Full};
 use names::{NodeId, OrgId, Slug};
 use tempfile::TempDir;
@@ -38,7 +40,7 @@ use super::sign::Key;
 
 /// A gateway that answers at two ports until the test ends.
 pub struct Gateway {
-    /// The address of the S3 door.
+    /// The address of S3 and Secrets Manager.
     pub api: SocketAddr,
     /// The address of `/api/v1` and `/v1`.
     pub control: SocketAddr,
@@ -53,6 +55,7 @@ pub struct Gateway {
     metering: Arc<Metering>,
     clock: Clock,
     operator: Operator,
+    hand: ManualClock,
     _directory: TempDir,
 }
 
@@ -71,7 +74,7 @@ impl Gateway {
     /// Starts a gateway whose operator shows `token`.
     pub async fn start(token: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (clock, _hand) = Clock::manual(Clock::system().now_ms());
+        let (clock, hand) = Clock::manual(Clock::system().now_ms());
         let entropy = Entropy::system();
         let path = directory.path().join("data").join("catalog.sqlite");
         let store = SqliteStore::open(&path, 2, clock.clone()).expect("a catalog");
@@ -104,14 +107,14 @@ impl Gateway {
             clock.clone(),
         ));
         let blobs = Arc::new(FaultyBlobs::new(Arc::new(ObjectBlobs::memory())));
-        let drive = Drive::new(
+        let drive = Arc::new(Drive::new(
             catalog.clone(),
             Arc::clone(&blobs) as Arc<dyn Blobs>,
             Arc::clone(&keyring),
             drive_settings(&config::Drive::default()),
             clock.clone(),
             entropy.clone(),
-        );
+        ));
         let settings = config::Api::default();
         let authn = Authn::new(
             platform.clone(),
@@ -146,7 +149,11 @@ impl Gateway {
             clock.clone(),
             entropy.clone(),
         ));
-        let kv = Kv::new(vault, Arc::clone(&tenancy), clock.clone());
+        let doors = (
+            S3::new(drive, &settings),
+            SecretsManager::new(Arc::clone(&vault), &settings),
+        );
+        let kv = Kv::new(Arc::clone(&vault), Arc::clone(&tenancy), clock.clone());
         let secret = config::Secret::new(token.to_owned());
         let control = Api::new(
             OperatorToken::new(Some(&secret)),
@@ -169,10 +176,11 @@ impl Gateway {
                     clock.clone(),
                     entropy,
                 ),
+                vault,
             },
         );
         Self {
-            api: serve_api(Arc::clone(&pipeline), S3::new(Arc::new(drive), &settings)).await,
+            api: serve_api(Arc::clone(&pipeline), doors).await,
             control: serve_control(pipeline, control, kv).await,
             metrics,
             store,
@@ -184,6 +192,7 @@ impl Gateway {
             metering,
             clock,
             operator: Operator::authenticated(),
+            hand,
             _directory: directory,
         }
     }
@@ -215,9 +224,30 @@ impl Gateway {
         Client::new(self.api, tenant.key.clone())
     }
 
+    /// A client of Secrets Manager.
+    pub fn secrets_client(&self, tenant: &Tenant) -> Client {
+        Client::of_service(self.api, tenant.key.clone(), "secretsmanager")
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, time: Duration) {
+        self.hand.advance(time);
+        self.store.poll().await.expect("a catalog that answers");
+    }
+
     /// The stores' calls so far.
     pub fn calls(&self) -> Calls {
         (self.store.calls(), self.blobs.calls())
+    }
+
+    /// Lets so many more commits succeed, and fails those that follow.
+    pub fn fail_commits_after(&self, count: u64, fault: Fault) {
+        self.store.fail_commits_after(count, fault);
+    }
+
+    /// Ends all faults.
+    pub fn heal(&self) {
+        self.store.heal();
     }
 
     /// The time that it is (RFC 3339).
@@ -247,7 +277,12 @@ impl Gateway {
 
     /// What is written in an organization's activity log.
     pub async fn log(&self, tenant: &Tenant) -> Vec<Entry> {
-        let permit = read_activity_as_operator(&self.operator, tenant.org);
+        self.log_of(tenant.org).await
+    }
+
+    /// The same of an organization that was made over the API.
+    pub async fn log_of(&self, org: OrgId) -> Vec<Entry> {
+        let permit = read_activity_as_operator(&self.operator, org);
         let mut entries = Vec::new();
         AuditReader::new(&self.catalog, Arc::clone(&self.keyring), permit)
             .walk(&BTreeMap::new(), |logged| {
@@ -259,13 +294,20 @@ impl Gateway {
     }
 }
 
-async fn serve_api(pipeline: Arc<Pipeline>, s3: S3) -> SocketAddr {
+async fn serve_api(pipeline: Arc<Pipeline>, doors: (S3, SecretsManager)) -> SocketAddr {
     let (listener, address) = listen("api").await;
-    let s3 = Arc::new(s3);
+    let doors = Arc::new(doors);
     tokio::spawn(async move {
-        let answer = move |request, peer: Arc<Peer>| {
-            let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-            async move { pipeline.answer(&*s3, request, &peer).await }
+        let answer = move |request: Request<_>, peer: Arc<Peer>| {
+            let (pipeline, doors) = (Arc::clone(&pipeline), Arc::clone(&doors));
+            async move {
+                let (s3, secrets) = &*doors;
+                if SecretsManager::is_asked(request.headers()) {
+                    pipeline.answer(secrets, request, &peer).await
+                } else {
+                    pipeline.answer(s3, request, &peer).await
+                }
+            }
         };
         let net = config::Net::default();
         listener.serve(&net, Stop::new(), answer).await;

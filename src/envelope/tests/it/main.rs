@@ -6,6 +6,7 @@
 
 mod known_answers;
 mod second_implementation;
+mod shares;
 mod support;
 mod tampering;
 mod vectors;

@@ -1,0 +1,684 @@
+//! Secrets. A path stands in one segment of the URL, percent-encoded as a whole: `prod/db` is
+//! `/secrets/prod%2Fdb`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::LOCATION;
+use names::{SecretPath, SecretPrefix};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::ask::{Ask, made, shown, tagged, time_ms};
+use super::endpoint::Endpoint;
+use super::problem::Problem;
+use super::route::{Audience, Parameter, ParameterKind, ROOT, Route};
+use super::secret_view::{
+    DeletedSecretView, RevealedSecretView, RollbackRequest, SecretChangeRequest, SecretDetailView,
+    SecretRequest, SecretSettingsRequest, SecretValueRequest, SecretValueView,
+    SecretVersionRequest, SecretVersionView, SecretView, StageMoveRequest, UsableSecretView,
+    VersionsRequest, WrittenSecretView,
+};
+use super::service::Api;
+use super::view::{PageView, rfc_3339};
+use crate::authz::{
+    Action, DeleteSecret, DescribeSecret, ListSecrets, OfSecret, Permit, PutSecret, RevealSecret,
+    UnderPath, UseSecret,
+};
+use crate::http::pipeline::{Answer, Call};
+use crate::vault::{
+    Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,
+    Settings, StageMove, State, Value, VaultError, Written,
+};
+
+/// What is asked about secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrets {
+    Create,
+    List,
+    Describe,
+    Change,
+    Delete,
+    Restore,
+    Put,
+    History,
+    Reveal,
+    MayUse,
+    RollBack,
+    MoveStage,
+    DeleteVersions,
+    UndeleteVersions,
+    DestroyVersions,
+}
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get(
+        "/organizations/{org}/secrets",
+        "ListSecrets",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::List),
+        "Lists secrets by path, without their values.",
+    )
+    .does(ListSecrets::NAME, None)
+    .asks(LISTED)
+    .gives::<PageView<SecretView>>(),
+    Route::post(
+        "/organizations/{org}/secrets",
+        "CreateSecret",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::Create),
+        "Makes a secret, with its first value or without.",
+    )
+    .does(PutSecret::NAME, None)
+    .takes::<SecretRequest>()
+    .makes::<SecretView>(),
+    Route::get(
+        "/organizations/{org}/secrets/{secret}",
+        "DescribeSecret",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::Describe),
+        "Shows a secret and its versions, without its values. The path is one segment, percent-encoded.",
+    )
+    .does(DescribeSecret::NAME, None)
+    .gives::<SecretDetailView>(),
+    Route::patch(
+        "/organizations/{org}/secrets/{secret}",
+        "ChangeSecret",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::Change),
+        "Changes what is said of a secret and how it is kept.",
+    )
+    .does(PutSecret::NAME, None)
+    .takes::<SecretChangeRequest>()
+    .gives::<WrittenSecretView>(),
+    Route::delete(
+        "/organizations/{org}/secrets/{secret}",
+        "DeleteSecret",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::Delete),
+        "Deletes a secret after a time within which it can be restored, or at once.",
+    )
+    .does(DeleteSecret::NAME, None)
+    .asks(DELETED)
+    .gives::<DeletedSecretView>(),
+    Route::post(
+        "/organizations/{org}/secrets/{secret}/restore",
+        "RestoreSecret",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::Restore),
+        "Takes the deletion of a secret back.",
+    )
+    .does(PutSecret::NAME, None)
+    .gives::<WrittenSecretView>(),
+    Route::get(
+        "/organizations/{org}/secrets/{secret}/versions",
+        "ListSecretVersions",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::History),
+        "Lists the versions of a secret, the oldest first.",
+    )
+    .does(DescribeSecret::NAME, None)
+    .gives::<PageView<SecretVersionView>>(),
+    Route::post(
+        "/organizations/{org}/secrets/{secret}/versions",
+        "PutSecretVersion",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::Put),
+        "Writes a value, which becomes a new version.",
+    )
+    .does(PutSecret::NAME, None)
+    .takes::<SecretVersionRequest>()
+    .makes::<WrittenSecretView>(),
+    Route::post(
+        "/organizations/{org}/secrets/{secret}/versions/delete",
+        "DeleteSecretVersions",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::DeleteVersions),
+        "Deletes versions so that they can be brought back.",
+    )
+    .does(DeleteSecret::NAME, None)
+    .takes::<VersionsRequest>()
+    .gives::<WrittenSecretView>(),
+    Route::post(
+        "/organizations/{org}/secrets/{secret}/versions/undelete",
+        "UndeleteSecretVersions",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::UndeleteVersions),
+        "Brings deleted versions back.",
+    )
+    .does(PutSecret::NAME, None)
+    .takes::<VersionsRequest>()
+    .gives::<WrittenSecretView>(),
+    Route::post(
+        "/organizations/{org}/secrets/{secret}/versions/destroy",
+        "DestroySecretVersions",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::DestroyVersions),
+        "Destroys the values of versions for good.",
+    )
+    .does(DeleteSecret::NAME, None)
+    .takes::<VersionsRequest>()
+    .gives::<WrittenSecretView>(),
+    Route::get(
+        "/organizations/{org}/secrets/{secret}/value",
+        "RevealSecret",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::Reveal),
+        "Reveals the value of a version: the current one, if none is named.",
+    )
+    .does(RevealSecret::NAME, None)
+    .asks(REVEALED)
+    .gives::<RevealedSecretView<'static>>(),
+    Route::get(
+        "/organizations/{org}/secrets/{secret}/use",
+        "MayUseSecret",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::MayUse),
+        "Says whether the caller may use the secret and there is a value to use. Nothing is revealed.",
+    )
+    .does(UseSecret::NAME, None)
+    .gives::<UsableSecretView>(),
+    Route::post(
+        "/organizations/{org}/secrets/{secret}/rollback",
+        "RollBackSecret",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::RollBack),
+        "Makes the value of an old version that of a new one, which becomes current.",
+    )
+    .does(PutSecret::NAME, None)
+    .takes::<RollbackRequest>()
+    .makes::<WrittenSecretView>(),
+    Route::put(
+        "/organizations/{org}/secrets/{secret}/stages/{stage}",
+        "MoveSecretStage",
+        Audience::Organization,
+        Endpoint::Secrets(Secrets::MoveStage),
+        "Moves a stage from one version to another, puts it on one or takes it away.",
+    )
+    .does(PutSecret::NAME, None)
+    .takes::<StageMoveRequest>()
+    .gives::<WrittenSecretView>(),
+];
+
+const LISTED: &[Parameter] = &[
+    Parameter {
+        name: "prefix",
+        about: "Those whose paths begin so; all, if none is given.",
+        kind: ParameterKind::Text,
+    },
+    Parameter {
+        name: "state",
+        about: "Those in use, which is meant if nothing is said, those about to be deleted, or both.",
+        kind: ParameterKind::OneOf(&["active", "deleted", "any"]),
+    },
+    Parameter {
+        name: "tag",
+        about: "Those with a tag of this name, or of this `name=value`.",
+        kind: ParameterKind::Text,
+    },
+    Parameter {
+        name: "after",
+        about: "The `next` of the page before.",
+        kind: ParameterKind::Text,
+    },
+    Parameter {
+        name: "limit",
+        about: "How many at most.",
+        kind: ParameterKind::Number(1, super::ask::LIMIT_MAX),
+    },
+];
+
+const DELETED: &[Parameter] = &[
+    Parameter {
+        name: "recovery_days",
+        about: "Within how many days it can be restored; 30, if nothing is said.",
+        kind: ParameterKind::Number(7, 30),
+    },
+    Parameter {
+        name: "at_once",
+        about: "Whether it is deleted at once, for good.",
+        kind: ParameterKind::OneOf(&["true", "false"]),
+    },
+];
+
+const REVEALED: &[Parameter] = &[
+    Parameter {
+        name: "version",
+        about: "The version of this number.",
+        kind: ParameterKind::Number(1, u32::MAX),
+    },
+    Parameter {
+        name: "id",
+        about: "The version of this `id`.",
+        kind: ParameterKind::Text,
+    },
+    Parameter {
+        name: "stage",
+        about: "The version that carries this stage.",
+        kind: ParameterKind::Text,
+    },
+];
+
+pub(super) async fn answer(
+    api: &Api,
+    call: &Call,
+    ask: &Ask,
+    what: Secrets,
+) -> Result<Answer, Problem> {
+    match what {
+        Secrets::Create => create(api, call, ask).await,
+        Secrets::List => list(api, call, ask).await,
+        Secrets::Describe => {
+            let secret = api
+                .vault
+                .describe(may::<DescribeSecret>(call, ask)?)
+                .await?;
+            let now_ms = api.vault.now_ms();
+            let versions = secret.versions.iter();
+            let view = SecretDetailView {
+                secret: SecretView::of(&secret, now_ms),
+                versions: versions
+                    .map(|version| SecretVersionView::of(version, now_ms))
+                    .collect(),
+            };
+            tagged(&view, secret.sequence)
+        }
+        Secrets::History => {
+            let secret = api
+                .vault
+                .describe(may::<DescribeSecret>(call, ask)?)
+                .await?;
+            let now_ms = api.vault.now_ms();
+            let versions = secret.versions.iter();
+            let items = versions.map(|version| SecretVersionView::of(version, now_ms));
+            shown(&PageView {
+                items: items.collect(),
+                next: None,
+            })
+        }
+        Secrets::Reveal => {
+            let which = selector(ask)?;
+            let permit = may::<RevealSecret>(call, ask)?;
+            revealed(api, &api.vault.reveal(permit, &which).await?)
+        }
+        Secrets::MayUse => {
+            let permit = may::<UseSecret>(call, ask)?;
+            let view = UsableSecretView {
+                path: permit.path().to_string(),
+                rule: permit.rule().to_string(),
+            };
+            api.vault.can_use(permit).await?;
+            shown(&view)
+        }
+        Secrets::Delete => {
+            let deletion = deletion(ask)?;
+            let permit = may::<DeleteSecret>(call, ask)?;
+            let deleted = api.vault.delete(permit, deletion).await?;
+            shown(&DeletedSecretView {
+                path: deleted.path.to_string(),
+                delete_at: match (deletion, deleted.state) {
+                    (Deletion::Scheduled(_), State::Deleted { at_ms }) => Some(rfc_3339(at_ms)),
+                    _ => None,
+                },
+            })
+        }
+        _ => written(api, call, ask, what).await,
+    }
+}
+
+/// Changes, which tell whoever makes them no more than what was made.
+async fn written(api: &Api, call: &Call, ask: &Ask, what: Secrets) -> Result<Answer, Problem> {
+    let vault = &api.vault;
+    let changed = match what {
+        Secrets::Put => {
+            let request: SecretVersionRequest = ask.json()?;
+            let check = check(request.current);
+            let value = new_value(request.value, request.token, request.stages, check)?;
+            let change = Change {
+                sequence: ask.if_match()?,
+                ..Change::default()
+            };
+            let permit = may::<PutSecret>(call, ask)?;
+            let outcome = vault.update(permit, &change, value).await;
+            return made_version(api, outcome);
+        }
+        Secrets::RollBack => {
+            let RollbackRequest { version, current } = ask.json()?;
+            let sequence = ask.if_match()?;
+            let permit = may::<PutSecret>(call, ask)?;
+            let outcome = vault
+                .roll_back(permit, version, check(current), sequence)
+                .await;
+            return made_version(api, outcome);
+        }
+        Secrets::Change => {
+            let request: SecretChangeRequest = ask.json()?;
+            let settings = SettingsChange::parse(&request.settings)?;
+            let change = change(&request, ask.if_match()?);
+            let permit = may::<PutSecret>(call, ask)?;
+            vault
+                .amend(permit, &change, |kept| settings.apply(kept))
+                .await
+        }
+        Secrets::Restore => vault.restore(may(call, ask)?).await,
+        Secrets::MoveStage => {
+            let StageMoveRequest { from, to } = ask.json()?;
+            let stage = ask.segment("stage").to_owned();
+            let wanted = StageMove { stage, from, to };
+            vault.move_stage(may(call, ask)?, &wanted).await
+        }
+        Secrets::DeleteVersions => {
+            let numbers = numbers(ask)?;
+            vault.delete_versions(may(call, ask)?, &numbers).await
+        }
+        Secrets::UndeleteVersions => {
+            let numbers = numbers(ask)?;
+            vault.undelete_versions(may(call, ask)?, &numbers).await
+        }
+        _ => {
+            let numbers = numbers(ask)?;
+            vault.destroy_versions(may(call, ask)?, &numbers).await
+        }
+    };
+    let secret = changed?;
+    tagged(&WrittenSecretView::of(&secret), secret.sequence)
+}
+
+async fn create(api: &Api, call: &Call, ask: &Ask) -> Result<Answer, Problem> {
+    let request: SecretRequest = ask.json()?;
+    let path = SecretPath::parse(&request.path)
+        .map_err(|error| Problem::invalid(error.to_string()).at("path"))?;
+    let mut settings = Settings::default();
+    SettingsChange::parse(&request.settings)?.apply(&mut settings);
+    let value = match request.value {
+        Some(value) => Some(new_value(
+            value,
+            request.token,
+            Vec::new(),
+            Check::Version(0),
+        )?),
+        None => None,
+    };
+    let new = NewSecret {
+        kind: request.kind.into(),
+        description: request.description,
+        tags: request.tags,
+        settings,
+        value,
+        secrets_max: None,
+    };
+    let permit = call.permit::<PutSecret>(OfSecret { path })?;
+    let resource = permit.resource().to_string();
+    let Written { secret, .. } = api.vault.create(permit, new).await?;
+    call.made(resource);
+    let mut answer = made(&SecretView::of(&secret, api.vault.now_ms()))?;
+    let org = ask.segment("org");
+    let path = utf8_percent_encode(secret.path.as_str(), NON_ALPHANUMERIC);
+    let location = format!("{ROOT}/organizations/{org}/secrets/{path}");
+    let location = HeaderValue::from_str(&location).map_err(Problem::internal)?;
+    answer.head.headers_mut().insert(LOCATION, location);
+    Ok(answer)
+}
+
+async fn list(api: &Api, call: &Call, ask: &Ask) -> Result<Answer, Problem> {
+    let page = ask.page(|after| SecretPath::parse(after).ok())?;
+    let prefix = SecretPrefix::parse(ask.parameter("prefix").unwrap_or_default())
+        .map_err(|error| Problem::invalid(error.to_string()).at("prefix"))?;
+    let state = ask.parameter("state").unwrap_or("active");
+    let tag = ask.parameter("tag").map(|tag| match tag.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (tag, None),
+    });
+    let is_asked_for = |secret: &Description| {
+        let is_in_state = match state {
+            "active" => secret.state == State::Active,
+            "deleted" => secret.state != State::Active,
+            _ => true,
+        };
+        let is_tagged = tag.is_none_or(|(name, wanted)| {
+            let value = secret.tags.get(name);
+            value.is_some_and(|value| wanted.is_none_or(|wanted| wanted == value))
+        });
+        is_in_state && is_tagged
+    };
+    let permit = call.permit::<ListSecrets>(UnderPath { prefix })?;
+    call.made(permit.resource().to_string());
+    let max = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let found = api
+        .vault
+        .list(permit, page.after.as_ref(), max, is_asked_for)
+        .await?;
+    let now_ms = api.vault.now_ms();
+    let last = found.secrets.last().filter(|_| found.truncated);
+    shown(&PageView {
+        next: last.map(|last| last.path.to_string()),
+        items: found
+            .secrets
+            .iter()
+            .map(|secret| SecretView::of(secret, now_ms))
+            .collect(),
+    })
+}
+
+/// The answer that holds a value, in buffers that are wiped.
+fn revealed(api: &Api, revealed: &Revealed) -> Result<Answer, Problem> {
+    let encoded;
+    let value = match &revealed.value {
+        Value::Text(text) => match fields_of(revealed.secret.kind, text) {
+            Some(fields) => SecretValueView::Fields(fields),
+            None => SecretValueView::Text(text),
+        },
+        Value::Binary(bytes) => {
+            encoded = Zeroizing::new(STANDARD.encode(bytes));
+            SecretValueView::Base64(&encoded)
+        }
+    };
+    shown(&RevealedSecretView {
+        path: revealed.secret.path.as_str(),
+        kind: revealed.secret.kind.into(),
+        version: SecretVersionView::of(&revealed.version, api.vault.now_ms()),
+        value,
+    })
+}
+
+/// The JSON object of a value whose kind has fields.
+pub(super) fn fields_of(kind: Kind, text: &str) -> Option<&RawValue> {
+    match kind {
+        Kind::Opaque | Kind::ApiKey => None,
+        // It may have been a secret of another kind when the value was written.
+        _ if !text.trim_start().starts_with('{') => None,
+        _ => serde_json::from_str(text).ok(),
+    }
+}
+
+fn made_version(api: &Api, outcome: Result<Written, VaultError>) -> Result<Answer, Problem> {
+    let written = outcome?;
+    let version = written.version.as_ref();
+    made(&WrittenSecretView {
+        path: written.secret.path.to_string(),
+        version: version.map(|version| SecretVersionView::of(version, api.vault.now_ms())),
+    })
+}
+
+/// Leave to do something to the secret that the path names.
+pub(super) fn may<A: Action<Resource = OfSecret>>(
+    call: &Call,
+    ask: &Ask,
+) -> Result<Permit<A>, Problem> {
+    // What is no path names nothing.
+    let path = SecretPath::parse(ask.segment("secret")).map_err(|_| VaultError::NoSuchSecret)?;
+    Ok(call.permit(OfSecret { path })?)
+}
+
+fn selector(ask: &Ask) -> Result<Selector, Problem> {
+    let parameter = |name: &str| ask.parameter(name).map(str::to_owned);
+    match (parameter("version"), parameter("id"), parameter("stage")) {
+        (None, None, None) => Ok(Selector::Current),
+        (Some(number), None, None) => match number.parse() {
+            Ok(number) => Ok(Selector::Number(number)),
+            Err(_) => Err(Problem::invalid("it is no number").at("version")),
+        },
+        (None, Some(id), None) => Ok(Selector::Name(id)),
+        (None, None, Some(stage)) => Ok(Selector::Stage(stage)),
+        (None, Some(id), Some(stage)) => Ok(Selector::NameAndStage(id, stage)),
+        (Some(_), _, _) => {
+            Err(Problem::invalid("a number names a version by itself").at("version"))
+        }
+    }
+}
+
+fn deletion(ask: &Ask) -> Result<Deletion, Problem> {
+    let days = ask.parameter("recovery_days");
+    match (ask.parameter("at_once") == Some("true"), days) {
+        (true, None) => Ok(Deletion::Now),
+        (true, Some(_)) => Err(Problem::invalid("either at once or not").at("at_once")),
+        (false, None) => Ok(Deletion::Scheduled(Recovery::DEFAULT)),
+        (false, Some(days)) => {
+            let recovery = days.parse().ok().and_then(Recovery::days);
+            let invalid = || Problem::invalid("7 to 30 days").at("recovery_days");
+            recovery.map(Deletion::Scheduled).ok_or_else(invalid)
+        }
+    }
+}
+
+fn numbers(ask: &Ask) -> Result<Vec<u64>, Problem> {
+    let VersionsRequest { versions } = ask.json()?;
+    if (1..=NUMBERS_MAX).contains(&versions.len()) {
+        Ok(versions)
+    } else {
+        Err(Problem::invalid("1 to 100 numbers of versions").at("versions"))
+    }
+}
+
+fn check(current: Option<u64>) -> Check {
+    current.map_or(Check::Any, Check::Version)
+}
+
+fn new_value(
+    value: SecretValueRequest,
+    token: Option<String>,
+    stages: Vec<String>,
+    check: Check,
+) -> Result<NewValue, Problem> {
+    let value = match value {
+        SecretValueRequest::Text(text) => Value::Text(Zeroizing::new(text)),
+        SecretValueRequest::Base64(text) => {
+            let text = Zeroizing::new(text);
+            let bytes = STANDARD.decode(text.as_bytes());
+            let bytes =
+                bytes.map_err(|_| Problem::invalid("it is no Base64").at("value.base64"))?;
+            Value::Binary(Zeroizing::new(bytes))
+        }
+        SecretValueRequest::Fields(fields) => {
+            let text = Zeroizing::new(String::from(Box::<str>::from(fields)));
+            if !text.trim_start().starts_with('{') {
+                let problem = Problem::invalid("names and values are a JSON object");
+                return Err(problem.at("value.fields"));
+            }
+            Value::Text(text)
+        }
+    };
+    Ok(NewValue {
+        value,
+        token,
+        stages,
+        check,
+        versions_max: VERSIONS_MAX,
+    })
+}
+
+fn change(request: &SecretChangeRequest, sequence: Option<u64>) -> Change {
+    let tags = || request.tags.iter();
+    Change {
+        kind: request.kind.map(Kind::from),
+        description: request.description.clone(),
+        tag: tags()
+            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
+            .collect(),
+        untag: tags()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name.clone())
+            .collect(),
+        settings: None,
+        sequence,
+    }
+}
+
+/// What is to be said else of how a secret is kept.
+struct SettingsChange<'a> {
+    request: &'a SecretSettingsRequest,
+    expires_ms: Option<Option<u64>>,
+    remind_ms: Option<Option<u64>>,
+}
+
+impl<'a> SettingsChange<'a> {
+    fn parse(request: &'a SecretSettingsRequest) -> Result<Self, Problem> {
+        let time = |text: &Option<Option<String>>, field: &'static str| {
+            let read = |text: &String| {
+                let invalid = || Problem::invalid("a time is written as in RFC 3339").at(field);
+                time_ms(text).ok_or_else(invalid)
+            };
+            text.as_ref()
+                .map(|text| text.as_ref().map(read).transpose())
+                .transpose()
+        };
+        if let Some(Some(max)) = request.versions_max
+            && !(1..=VERSIONS_MAX).contains(&max)
+        {
+            let problem = Problem::invalid("a secret keeps 1 to 100 versions");
+            return Err(problem.at("settings.versions_max"));
+        }
+        if let Some(Some(seconds)) = request.delete_versions_after_seconds
+            && !(1..=SECONDS_MAX).contains(&seconds)
+        {
+            let problem = Problem::invalid("a version is kept for a second to a hundred years");
+            return Err(problem.at("settings.delete_versions_after_seconds"));
+        }
+        Ok(Self {
+            expires_ms: time(&request.expires_at, "settings.expires_at")?,
+            remind_ms: time(&request.remind_at, "settings.remind_at")?,
+            request,
+        })
+    }
+
+    fn apply(&self, settings: &mut Settings) {
+        let request = self.request;
+        if let Some(max) = request.versions_max {
+            settings.versions_max = max;
+        }
+        if let Some(required) = request.check_required {
+            settings.check_required = required;
+        }
+        if let Some(after) = request.delete_versions_after_seconds {
+            settings.delete_versions_after_ms = after.map(|seconds| seconds * 1_000);
+        }
+        if let Some(expires_ms) = self.expires_ms {
+            settings.expires_ms = expires_ms;
+        }
+        if let Some(remind_ms) = self.remind_ms {
+            settings.remind_ms = remind_ms;
+        }
+        for (name, value) in &request.custom {
+            match value {
+                Some(value) => settings.custom.insert(name.clone(), value.clone()),
+                None => settings.custom.remove(name),
+            };
+        }
+    }
+}
+
+impl WrittenSecretView {
+    fn of(secret: &Description) -> Self {
+        Self {
+            path: secret.path.to_string(),
+            version: None,
+        }
+    }
+}
+
+/// As many as the vault keeps at all.
+const VERSIONS_MAX: u32 = 100;
+const NUMBERS_MAX: usize = 100;
+/// A hundred years.
+const SECONDS_MAX: u64 = 100 * 366 * 24 * 3_600;
