@@ -3,6 +3,7 @@
 mod activity;
 mod api;
 mod billing;
+mod cli;
 mod corpora;
 mod crash;
 mod damage;
@@ -11,6 +12,7 @@ mod failing;
 mod isolation;
 mod large;
 mod layers;
+mod life;
 mod plans;
 mod s3;
 mod secrets;

@@ -170,8 +170,8 @@ impl Provisioner {
         let (tenancy, log) = (&self.tenancy, &self.administration);
         if let Some(chosen) = &template.plan {
             let what = format!("plan/{chosen}");
-            let set = async { tenancy.assign_plan(act.operator, org, Some(chosen)).await };
-            log.recorded(act, org, "bulkhead:SetPlan", what, set)
+            let assigned = async { tenancy.assign_plan(act.operator, org, Some(chosen)).await };
+            log.recorded(act, org, "bulkhead:AssignPlan", what, assigned)
                 .await?;
         }
         for (id, profile) in plan.agents().zip(&template.agents) {

@@ -25,7 +25,8 @@ use bulkhead::http::s3::S3;
 use bulkhead::http::secrets_manager::SecretsManager;
 use bulkhead::keyring::Keyring;
 use bulkhead::metering::{Credits, Metering, Usage};
-use bulkhead::ops::{Administration, Replays, provision};
+use bulkhead::ops::provision::{self, Provisioner, ProvisionerParts};
+use bulkhead::ops::{Administration, Replays};
 use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
 use bulkhead::vault::Vault;
@@ -143,6 +144,16 @@ impl Gateway {
         ));
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
+        let administration = Arc::new(administration);
+        let provisioner = Provisioner::new(ProvisionerParts {
+            platform: platform.clone(),
+            keyring: Arc::clone(&keyring),
+            tenancy: Arc::clone(&tenancy),
+            administration: Arc::clone(&administration),
+            drive: Arc::clone(&drive),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        });
         let vault = Arc::new(Vault::new(
             catalog.clone(),
             Arc::clone(&keyring),
@@ -160,7 +171,8 @@ impl Gateway {
             SignUps::Open,
             Parts {
                 tenancy: Arc::clone(&tenancy),
-                administration: Arc::new(administration),
+                administration: Arc::clone(&administration),
+                provisioner,
                 metering: Arc::clone(&metering),
                 credits,
                 usage: Usage::new(
@@ -245,9 +257,9 @@ impl Gateway {
         self.store.fail_commits_after(count, fault);
     }
 
-    /// Ends all faults.
-    pub fn heal(&self) {
-        self.store.heal();
+    /// Ends all faults, and says whether a call has met one.
+    pub fn heal(&self) -> bool {
+        self.store.heal()
     }
 
     /// The time that it is (RFC 3339).

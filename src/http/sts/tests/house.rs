@@ -284,11 +284,7 @@ impl House {
             project: None,
             settings: BTreeMap::new(),
         };
-        let agent = tenancy
-            .create_agent(permit, profile)
-            .await
-            .unwrap()
-            .id;
+        let agent = tenancy.create_agent(permit, profile).await.unwrap().id;
         let all = OfSubject::all(SubjectKind::Grant);
         let permit = self.permit::<ManageGrants>(&by.caller, all).await;
         let terms = GrantTerms {
