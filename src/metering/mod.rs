@@ -24,6 +24,6 @@ pub use limits::{LimitUse, Nearing, NotAdmitted, Use};
 pub use line::{Charged, Entry, Line, Payment};
 pub use month::{InvalidMonth, Month};
 pub use parts::{Dimension, EventError, Sent, Usage, UsageEvent, Used, UsedBy, is_meter};
-pub use service::Metering;
+pub use service::{Done, Metering};
 pub use statement::{Statement, UseTotal};
 pub use usage::{HourUsage, UsageError};

@@ -54,7 +54,7 @@ pub enum Dimension {
     Organization,
     /// By who used it: what was done with credentials of a principal, and what was sent of it.
     Principal,
-    /// By bucket: what is stored.
+    /// By bucket: what is stored, and what was done in it.
     Bucket,
 }
 
@@ -174,6 +174,33 @@ impl Usage {
                 amount,
             });
         Ok(used.collect())
+    }
+
+    /// What the organization calls its buckets: of those that are gone nothing is known.
+    ///
+    /// # Errors
+    ///
+    /// If the catalog fails.
+    pub async fn bucket_names(
+        &self,
+        permit: &Permit<ReadUsage>,
+    ) -> Result<BTreeMap<BucketId, String>, CreditError> {
+        let keys = self.keyring.open(permit).await?;
+        let catalog = self.catalog.open(permit);
+        let mut names: BTreeMap<BucketId, String> = BTreeMap::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = catalog.buckets("", after.as_deref(), PAGE).await?;
+            let is_last = page.len() < PAGE as usize;
+            for claimed in page {
+                let row = keys.verify(claimed)?;
+                after = Some(row.name.to_string());
+                names.insert(row.bucket, row.name.to_string());
+            }
+            if is_last {
+                return Ok(names);
+            }
+        }
     }
 
     /// The time, milliseconds since the epoch.
@@ -368,3 +395,4 @@ const EARLY_MS_MAX: u64 = 300_000;
 /// For how long it is known that an event was counted: longer than it may be sent.
 const KNOWN_MS: u64 = 3 * 24 * HOUR_MS;
 const ATTEMPTS_MAX: u32 = 8;
+const PAGE: u32 = 1_000;

@@ -1,14 +1,21 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use names::PrincipalId;
+use names::{BucketId, BucketName, PrincipalId};
 
 use crate::authz::{Action, Receipt, RevealSecret, UseSecret};
 use crate::catalog::{Meter, UsageDelta, UsageSubject};
 
-/// What one organization used and what is not written yet, by hour and by who used it. There are
-/// two hours at most while the catalog can be written.
+/// What one organization used and what is not written yet, by hour, by who used it and in which
+/// bucket, as it was named. There are two hours at most while the catalog can be written.
 #[derive(Debug, Default)]
-pub(super) struct Tally(BTreeMap<(u64, PrincipalId), Used>);
+pub(super) struct Tally(BTreeMap<(u64, Part), Used>);
+
+/// By what the use of one request is told apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Part {
+    pub(super) principal: PrincipalId,
+    pub(super) bucket: Option<BucketName>,
+}
 
 #[derive(Debug, Default)]
 struct Used {
@@ -23,11 +30,12 @@ impl Tally {
     /// Counts one request, and what was done by it.
     pub(super) fn count(
         &mut self,
-        (hour_ms, principal): (u64, PrincipalId),
+        hour_ms: u64,
+        part: Part,
         done: Option<&'static str>,
         receipt: Receipt,
     ) {
-        let used = self.0.entry((hour_ms, principal)).or_default();
+        let used = self.0.entry((hour_ms, part)).or_default();
         used.add(&Used {
             requests: 1,
             ingress_bytes: receipt.bytes_in,
@@ -44,11 +52,25 @@ impl Tally {
         }
     }
 
-    /// What is to be added to the catalog's sums: of each principal, and of the organization as a
-    /// whole, of which that is part.
-    pub(super) fn deltas(&self) -> Vec<UsageDelta> {
+    /// The buckets that were named.
+    pub(super) fn buckets(&self) -> BTreeSet<&BucketName> {
+        self.0
+            .keys()
+            .filter_map(|(_, part)| part.bucket.as_ref())
+            .collect()
+    }
+
+    /// What is to be added to the catalog's sums: of each principal, of each of `buckets`, and of
+    /// the organization as a whole, of which both are parts.
+    pub(super) fn deltas(&self, buckets: &BTreeMap<BucketName, BucketId>) -> Vec<UsageDelta> {
         let mut sums: BTreeMap<(u64, UsageSubject, Meter), u64> = BTreeMap::new();
-        for ((hour_ms, principal), used) in &self.0 {
+        for ((hour_ms, part), used) in &self.0 {
+            let bucket = part.bucket.as_ref().and_then(|name| buckets.get(name));
+            let subjects = [
+                Some(UsageSubject::Whole),
+                Some(UsageSubject::Principal(part.principal)),
+                bucket.copied().map(UsageSubject::Bucket),
+            ];
             for (meter, amount) in [
                 (Meter::Requests, used.requests),
                 (Meter::IngressBytes, used.ingress_bytes),
@@ -56,7 +78,7 @@ impl Tally {
                 (Meter::SecretReads, used.secret_reads),
                 (Meter::SecretUses, used.secret_uses),
             ] {
-                for subject in [UsageSubject::Whole, UsageSubject::Principal(*principal)] {
+                for subject in subjects.into_iter().flatten() {
                     let sum = sums.entry((*hour_ms, subject, meter)).or_default();
                     *sum = sum.saturating_add(amount);
                 }

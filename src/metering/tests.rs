@@ -109,17 +109,17 @@ async fn usage_is_counted_by_organization_and_hour() {
     assert_eq!((allowance.org(), allowance.hour_ms()), (ONE, HOUR_MS));
     world
         .metering
-        .record(permit(ONE), &Arc::default(), None, moved(10, 0));
+        .record(permit(ONE), &Arc::default(), Done::default(), moved(10, 0));
     world
         .metering
-        .record(permit(ONE), &Arc::default(), None, moved(0, 7));
+        .record(permit(ONE), &Arc::default(), Done::default(), moved(0, 7));
     world
         .metering
-        .record(permit(TWO), &Arc::default(), None, moved(0, 0));
+        .record(permit(TWO), &Arc::default(), Done::default(), moved(0, 0));
     world.hand.advance(Duration::from_secs(3_600));
     world
         .metering
-        .record(permit(ONE), &Arc::default(), None, moved(1, 2));
+        .record(permit(ONE), &Arc::default(), Done::default(), moved(1, 2));
     world.metering.run(ready(())).await;
     let next_ms = HOUR_MS + 3_600_000;
     assert_eq!(
@@ -153,7 +153,7 @@ async fn sums_are_exact_beside_each_other_and_through_failures() {
             tokio::spawn(async move {
                 for n in 0..250 {
                     let org = if n % 2 == 0 { ONE } else { TWO };
-                    metering.record(permit(org), &Arc::default(), None, moved(3, n));
+                    metering.record(permit(org), &Arc::default(), Done::default(), moved(3, n));
                 }
             })
         });
@@ -164,7 +164,7 @@ async fn sums_are_exact_beside_each_other_and_through_failures() {
             world.break_usage();
             world
                 .metering
-                .record(permit(ONE), &Arc::default(), None, moved(0, 0));
+                .record(permit(ONE), &Arc::default(), Done::default(), moved(0, 0));
             let failures = &world.metering.counters.failures;
             let before = failures.get();
             while failures.get() == before {
@@ -202,7 +202,7 @@ async fn what_waits_is_written_within_a_second_or_so_without_being_stopped() {
     for round in 1..=2 {
         world
             .metering
-            .record(permit(ONE), &Arc::default(), None, moved(1, 0));
+            .record(permit(ONE), &Arc::default(), Done::default(), moved(1, 0));
         while world.all(ONE).await.first().map(|hour| hour.requests) != Some(round) {
             tokio::task::yield_now().await;
         }
@@ -217,7 +217,7 @@ async fn deltas_are_folded_and_the_sums_stay() {
     for _ in 0..writes {
         world
             .metering
-            .record(permit(ONE), &Arc::default(), None, moved(2, 0));
+            .record(permit(ONE), &Arc::default(), Done::default(), moved(2, 0));
         world.metering.write().await;
     }
     let deltas: u32 = world
@@ -235,7 +235,7 @@ async fn what_could_not_be_written_is_due_again() {
     let world = World::new();
     world
         .metering
-        .record(permit(ONE), &Arc::default(), None, moved(1, 0));
+        .record(permit(ONE), &Arc::default(), Done::default(), moved(1, 0));
     world.metering.counted.notified().await;
     world.break_usage();
     world.metering.write().await;
@@ -258,7 +258,7 @@ async fn a_rate_is_what_all_nodes_used_in_the_hour() {
         let entered = metering.admit(&caller(ONE), &terms, Use::Read).await;
         match entered {
             Ok(near) => {
-                metering.record(permit(ONE), &terms, None, moved(0, 1));
+                metering.record(permit(ONE), &terms, Done::default(), moved(0, 1));
                 Ok(near.len())
             }
             Err(NotAdmitted::Refused(refusal)) => Err(refusal),
@@ -315,11 +315,11 @@ async fn answers_that_have_left_bound_what_reads_and_nothing_else() {
     assert!(enter(Use::Read).await.is_ok());
     world
         .metering
-        .record(permit(ONE), &terms, None, moved(0, 9));
+        .record(permit(ONE), &terms, Done::default(), moved(0, 9));
     assert!(enter(Use::Read).await.is_ok());
     world
         .metering
-        .record(permit(ONE), &terms, None, moved(0, 9));
+        .record(permit(ONE), &terms, Done::default(), moved(0, 9));
     assert!(enter(Use::Read).await.is_err());
     assert!(enter(Use::Write).await.is_ok());
     assert!(enter(Use::Free).await.is_ok());
@@ -331,9 +331,13 @@ async fn secrets_that_were_shown_or_used_are_counted() {
     for (done, times) in [(RevealSecret::NAME, 2), (UseSecret::NAME, 3), ("other", 4)] {
         for _ in 0..times {
             let terms = Arc::default();
+            let done = Done {
+                action: Some(done),
+                bucket: None,
+            };
             world
                 .metering
-                .record(permit(ONE), &terms, Some(done), moved(0, 0));
+                .record(permit(ONE), &terms, done, moved(0, 0));
         }
     }
     world.metering.run(ready(())).await;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::bearer::{Bearer, PASSWORD, Reply};
 use crate::support::client::{Answer, Client};
 use crate::support::gateway::Gateway;
+use crate::support::house::House;
 use crate::support::sign::Key;
 
 #[tokio::test]
@@ -306,6 +307,13 @@ async fn usage_is_told_apart_by_agent_team_tag_and_bucket() {
         (number(&used["stored_bytes"]), number(&used["objects"])),
         (5, 2)
     );
+    assert_eq!(buckets.body["items"][0]["name"], "docs");
+    // The bucket itself, and what was put into it.
+    assert_eq!(
+        (number(&used["requests"]), number(&used["ingress_bytes"])),
+        (3, 5)
+    );
+    assert_eq!(buckets.body["items"].as_array().map(Vec::len), Some(1));
     let members = owner
         .get(&format!("usage/groups?by=member&until={later}"))
         .await;
@@ -434,6 +442,53 @@ async fn who_may_see_and_send_what_is_as_roles_say() {
     drop(operator);
 }
 
+#[tokio::test]
+async fn the_running_program_charges_what_is_used_and_stops_who_has_no_credit() {
+    let mut house = House::start_with(&[("CONTROL_OPERATOR_TOKEN", TOKEN)]).await;
+    let (acme, other) = (
+        house.create_organization("acme"),
+        house.create_organization("other"),
+    );
+    let operator = Bearer::new(house.control(), TOKEN);
+    let plan = json!({
+        "slug": "paid", "name": "Paid", "billing": "prepaid",
+        "prices": { "requests": { "units": 1, "per": 1 } },
+    });
+    assert_eq!(operator.post("/plans", plan).await.status, 201);
+    let path = "/organizations/acme/plan";
+    let assign = json!({ "plan": "paid" });
+    let assigned = operator.send(Method::PUT, path, &[], assign).await;
+    assert_eq!(assigned.status, 200, "{}", assigned.body);
+    let grant = json!({ "units": 3, "reason": "a trial" });
+    let granted = operator.post("/organizations/acme/credits", grant).await;
+    assert_eq!(granted.status, 201, "{}", granted.body);
+
+    let list = async |client: &Client| {
+        let answer = client.send(Method::GET, "/", &[], "").await;
+        answer.expect("an answer").status
+    };
+    let client = house.client_of(&acme.key);
+    assert_eq!(list(&client).await, StatusCode::OK);
+    // What is used is written within a second or so.
+    while list(&client).await == StatusCode::OK {}
+    assert_eq!(list(&house.client_of(&other.key)).await, StatusCode::OK);
+
+    // It stands there after a crash, and a grant is enough to go on.
+    house.kill();
+    house.restart().await;
+    let client = house.client_of(&acme.key);
+    assert_eq!(list(&client).await, StatusCode::FORBIDDEN);
+    let operator = Bearer::new(house.control(), TOKEN);
+    let grant = json!({ "units": 1_000_000, "reason": "paid" });
+    let granted = operator.post("/organizations/acme/credits", grant).await;
+    assert_eq!(granted.status, 201, "{}", granted.body);
+    assert_eq!(list(&client).await, StatusCode::OK);
+    let lines = operator.get("/organizations/acme/ledger").await;
+    let lines = lines.body["items"].as_array().expect("lines").clone();
+    let sum: i64 = lines.iter().map(|line| number(&line["amount"])).sum();
+    assert_eq!(number(&lines[lines.len() - 1]["balance"]), sum);
+}
+
 /// Somebody in an organization.
 struct Owner {
     bearer: Bearer,
@@ -557,4 +612,4 @@ fn number(value: &Value) -> i64 {
 }
 
 const ROOT: &str = bulkhead::http::api::ROOT;
-const TOKEN: &str = "the operator's token, which is long enough";
+const TOKEN: &str = "the-operators-token-which-is-long-enough";

@@ -274,11 +274,18 @@ async fn groups(api: &Api, permit: &Permit<ReadUsage>, ask: &Ask) -> Result<Answ
         }
         _ => BTreeMap::new(),
     };
+    let buckets = match dimension {
+        Dimension::Bucket => api.usage.bucket_names(permit).await?,
+        _ => BTreeMap::new(),
+    };
     let mut groups: BTreeMap<Group, BTreeMap<&'static str, i64>> = BTreeMap::new();
     for used in &used {
         let of = match used.subject {
             UsedBy::Organization => Vec::new(),
-            UsedBy::Bucket(bucket) => vec![Group::keyed(bucket.to_string(), None)],
+            UsedBy::Bucket(bucket) => {
+                let name = buckets.get(&bucket).cloned();
+                vec![Group::keyed(bucket.to_string(), name)]
+            }
             UsedBy::Principal(id) => groups_of(by, centers.get(&id), id),
         };
         for group in of {
