@@ -5,6 +5,7 @@ mod amend;
 mod cache;
 mod changes;
 mod defaults;
+mod due;
 mod error;
 mod model;
 mod page;
@@ -21,6 +22,7 @@ mod versions;
 mod tests;
 
 pub use defaults::Defaults;
+pub use due::{Due, DueSecret, Ended};
 pub use error::VaultError;
 pub use model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,

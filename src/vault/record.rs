@@ -4,6 +4,7 @@ use minicbor::{CborLen, Decode, Decoder, Encode};
 use names::SecretPath;
 use zeroize::Zeroizing;
 
+use super::due::Due;
 use super::error::VaultError;
 use super::model::{Description, Kind, Settings, State, Value, VersionInfo, VersionState};
 use crate::catalog::RecordRow;
@@ -16,6 +17,8 @@ pub(super) struct Held {
     pub(super) values: Vec<[u8; 16]>,
     /// Counts versions: numbers are never given twice.
     pub(super) last_number: u64,
+    /// Up to when it has been told what time brought to the secret.
+    pub(super) told_ms: u64,
 }
 
 /// The record of a secret as CBOR.
@@ -50,6 +53,8 @@ struct Stored {
     custom: BTreeMap<String, String>,
     #[n(13)]
     changed_ms: u64,
+    #[n(15)]
+    told_ms: u64,
 }
 
 #[derive(Encode, Decode, CborLen)]
@@ -124,6 +129,7 @@ impl Held {
             remind_ms: settings.remind_ms,
             custom: settings.custom.clone(),
             changed_ms: *changed_ms,
+            told_ms: self.told_ms,
         };
         minicbor::to_vec(&stored).map_err(VaultError::damaged)
     }
@@ -140,6 +146,7 @@ impl Held {
         Ok(Self {
             values: values.collect(),
             last_number: stored.last_number,
+            told_ms: stored.told_ms,
             description: Description {
                 path,
                 id: row.id,
@@ -156,7 +163,7 @@ impl Held {
                     custom: stored.custom,
                 },
                 state: match (row.state, row.expires_ms) {
-                    (ACTIVE, None) => State::Active,
+                    (ACTIVE, _) => State::Active,
                     (DELETED, Some(at_ms)) => State::Deleted { at_ms },
                     _ => return Err(unreadable()),
                 },
@@ -182,12 +189,18 @@ impl Held {
         })
     }
 
-    /// The state and the end of the record.
+    /// The state and the end of the record. A secret in use ends nowhere: there stands when
+    /// something is next to be told of it.
     pub(super) fn row_state(&self) -> (u8, Option<u64>) {
         match self.description.state {
-            State::Active => (ACTIVE, None),
+            State::Active => (ACTIVE, self.next_due_ms()),
             State::Deleted { at_ms } => (DELETED, Some(at_ms)),
         }
+    }
+
+    fn next_due_ms(&self) -> Option<u64> {
+        let times = Due::of(&self.description.settings).map(|(_, at_ms)| at_ms);
+        times.filter(|at_ms| *at_ms > self.told_ms).min()
     }
 }
 

@@ -468,6 +468,7 @@ impl Vault {
             },
             values: Vec::new(),
             last_number: 0,
+            told_ms: 0,
         }
     }
 

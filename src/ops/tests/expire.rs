@@ -142,7 +142,7 @@ async fn one_process_at_a_time_ends_what_has_run_out() {
     assert_eq!(expirer.round().await.unwrap().records, 1);
 }
 
-fn vault(process: &Process) -> Arc<Vault> {
+pub(super) fn vault(process: &Process) -> Arc<Vault> {
     Arc::new(Vault::new(
         process.catalog.clone(),
         Arc::clone(&process.keyring),
@@ -151,7 +151,7 @@ fn vault(process: &Process) -> Arc<Vault> {
     ))
 }
 
-fn expirer(process: &Process) -> Expirer {
+pub(super) fn expirer(process: &Process) -> Expirer {
     let audit = Audit::new(
         process.node,
         process.catalog.clone(),
@@ -207,7 +207,10 @@ async fn left(process: &Process, org: OrgId, kind: RecordKind) -> Vec<[u8; 16]> 
     rows.iter().map(|row| row.unverified().id).collect()
 }
 
-fn may<A: crate::authz::Action<Resource = OfSecret>>(org: OrgId, path: &str) -> Permit<A> {
+pub(super) fn may<A: crate::authz::Action<Resource = OfSecret>>(
+    org: OrgId,
+    path: &str,
+) -> Permit<A> {
     let path = SecretPath::parse(path).unwrap();
     let secret = OfSecret { path };
     authorize(
@@ -231,7 +234,7 @@ fn may_delete(org: OrgId) -> Permit<DeleteOrganization> {
     authorize(&caller(org), &rights, Standing::Deleting, InOrganization).unwrap()
 }
 
-fn secret() -> NewSecret {
+pub(super) fn secret() -> NewSecret {
     NewSecret {
         kind: Kind::Opaque,
         description: String::new(),

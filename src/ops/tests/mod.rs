@@ -6,6 +6,7 @@ mod expire;
 mod root;
 mod rotate;
 mod settle;
+mod vault;
 mod verify;
 mod world;
 
