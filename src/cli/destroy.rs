@@ -3,6 +3,7 @@ use std::sync::Arc;
 use clap::Args;
 use names::{OrgId, Slug};
 
+use super::ask::confirm;
 use super::open::{Absent, Opened};
 use super::print;
 use super::{Outcome, Settings};
@@ -17,9 +18,10 @@ use crate::telemetry;
 pub(super) struct Destroy {
     #[command(flatten)]
     which: Which,
-    /// Nothing brings the data back: say whose it is once more.
+    /// Nothing brings the data back: say whose it is once more. Asked for at the terminal, if it
+    /// is not given.
     #[arg(long, value_name = "SLUG or ID")]
-    confirm: String,
+    confirm: Option<String>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -49,12 +51,18 @@ impl Destroy {
             (None, Some(id)) => (id.to_string(), id),
             (None, None) => return Err("name an organization, or its --id".into()),
         };
-        if self.confirm != named {
-            return Err(format!(
-                "nothing was destroyed: --confirm says `{}`, not `{named}`",
-                self.confirm
-            )
-            .into());
+        match self.confirm {
+            None => confirm(
+                "This destroys the organization's keys. Nothing brings its data back.",
+                &named,
+            )?,
+            Some(confirmed) if confirmed == named => {}
+            Some(other) => {
+                return Err(format!(
+                    "nothing was destroyed: --confirm says `{other}`, not `{named}`"
+                )
+                .into());
+            }
         }
         let blobs = blobs::open(&config.blobs)?;
         opened

@@ -1,22 +1,42 @@
-//! The command line: one file per command.
+//! The command line: one file per command. Some open what is stored here, others ask a running
+//! server over `/api/v1` (`remote`).
 
+mod access;
+mod account;
+mod activity;
+mod agent;
+mod ask;
 mod audit;
+mod completions;
 mod destroy;
+mod grant;
+mod invite;
 mod key;
+mod login;
+mod member;
 mod memory;
 mod open;
 mod org;
 mod print;
+mod profile;
+mod remote;
 mod root;
 mod rotate;
+mod run;
+mod secret;
+mod secret_import;
+mod secret_value;
 mod serve;
+mod team;
+mod token;
+mod usage;
 mod verify;
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ConfigError};
 
@@ -31,12 +51,30 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    #[command(name = "login")]
+    LogIn(login::LogIn),
+    #[command(name = "logout")]
+    LogOut(login::LogOut),
+    Profile(profile::ProfileCommand),
+    Account(account::Account),
     Org(org::Org),
+    Member(member::Member),
+    Invite(invite::Invite),
+    Team(team::Team),
+    Agent(agent::Agent),
+    Grant(grant::Grant),
+    Access(access::Access),
     Key(key::Key),
+    Token(token::Token),
+    Secret(secret::Secret),
+    Run(run::Run),
+    Activity(activity::Activity),
+    Usage(usage::Usage),
     Rotate(rotate::Rotate),
     Root(root::Root),
     Verify(verify::Verify),
     Audit(audit::Audit),
+    Completions(completions::Completions),
 }
 
 impl Cli {
@@ -52,25 +90,46 @@ impl Cli {
                     .build()
             })
             .map_err(Into::into)
-            .and_then(|runtime| {
-                runtime.block_on(async {
-                    match self.command {
-                        Command::Serve(serve) => serve.run().await,
-                        Command::Org(org) => org.run().await,
-                        Command::Key(key) => key.run().await,
-                        Command::Rotate(rotate) => rotate.run().await,
-                        Command::Root(root) => root.run().await,
-                        Command::Verify(verify) => verify.run().await,
-                        Command::Audit(audit) => audit.run().await,
-                    }
-                })
-            });
+            .and_then(|runtime| runtime.block_on(self.command.run()));
         match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("bulkhead: {}", one_line(&*error));
-                ExitCode::FAILURE
+                match error.downcast_ref::<run::NotStarted>() {
+                    Some(error) => ExitCode::from(error.code()),
+                    None => ExitCode::FAILURE,
+                }
             }
+        }
+    }
+}
+
+impl Command {
+    async fn run(self) -> Outcome {
+        match self {
+            Self::Serve(serve) => serve.run().await,
+            Self::LogIn(login) => login.run().await,
+            Self::LogOut(logout) => logout.run().await,
+            Self::Profile(profile) => profile.run(),
+            Self::Account(account) => account.run().await,
+            Self::Org(org) => org.run().await,
+            Self::Member(member) => member.run().await,
+            Self::Invite(invite) => invite.run().await,
+            Self::Team(team) => team.run().await,
+            Self::Agent(agent) => agent.run().await,
+            Self::Grant(grant) => grant.run().await,
+            Self::Access(access) => access.run().await,
+            Self::Key(key) => key.run().await,
+            Self::Token(token) => token.run().await,
+            Self::Secret(secret) => secret.run().await,
+            Self::Run(run) => run.run().await,
+            Self::Activity(activity) => activity.run().await,
+            Self::Usage(usage) => usage.run().await,
+            Self::Rotate(rotate) => rotate.run().await,
+            Self::Root(root) => root.run().await,
+            Self::Verify(verify) => verify.run().await,
+            Self::Audit(audit) => audit.run().await,
+            Self::Completions(completions) => completions.run(),
         }
     }
 }
@@ -90,6 +149,42 @@ struct Settings {
 impl Settings {
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref())
+    }
+}
+
+/// What a member is, or a credential is limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RoleArgument {
+    /// Everything, the end of the organization included.
+    Owner,
+    /// Everything but the end of the organization, its export and its plan.
+    Admin,
+    /// The files of the organization, and what was granted.
+    Member,
+    /// Reads the files of the organization.
+    Viewer,
+    /// Usage, plan and credits.
+    Billing,
+}
+
+impl RoleArgument {
+    /// As the API has it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Viewer => "viewer",
+            Self::Billing => "billing",
+        }
+    }
+}
+
+/// A name and a value with `=` between.
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("NAME=VALUE is expected"),
     }
 }
 

@@ -1,11 +1,16 @@
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
+use http::Method;
 use names::Slug;
+use serde_json::json;
 use uuid::Uuid;
 
+use super::ask::Leave;
 use super::destroy::Destroy;
 use super::open::{Absent, Opened};
-use super::print;
-use super::{Outcome, Settings};
+use super::remote::{ApiPath, InOrganization, Remote};
+use super::{Outcome, Settings, pair, print};
 use crate::authz::Operator;
 use crate::http::api::OrganizationView;
 use crate::ops::{Act, Administration, AdministrationError};
@@ -13,7 +18,11 @@ use crate::telemetry;
 use crate::tenancy::Transition::{self, Resume, Seal, Suspend, Unseal};
 use crate::tenancy::{Organization, Ownership};
 
-/// Make and manage organizations, also while a server runs beside.
+/// Make and manage organizations.
+///
+/// With --url or --profile, or the variable of either, a running server does it, by the operator's
+/// token or, of one's own organization, by a member's. Without, it is done here, to the data that
+/// the settings name, also while a server runs beside.
 #[derive(Debug, Args)]
 pub(super) struct Org {
     #[command(subcommand)]
@@ -25,6 +34,8 @@ enum Command {
     #[command(flatten)]
     Manage(Manage),
     Destroy(Destroy),
+    #[command(flatten)]
+    Own(Own),
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,6 +54,40 @@ enum Manage {
     Unseal(One),
 }
 
+/// What its members do with their organization, on a running server.
+#[derive(Debug, Subcommand)]
+enum Own {
+    /// Show an organization of a running server, with its name, plan and settings.
+    Show(InOrganization),
+    /// Call one's organization something else, or change its settings.
+    Set {
+        /// How people are to call it.
+        #[arg(long)]
+        name: Option<String>,
+        /// A setting; may be given again.
+        #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = pair)]
+        settings: Vec<(String, String)>,
+        /// A setting to take away; may be given again.
+        #[arg(long = "unset", value_name = "NAME")]
+        unset: Vec<String>,
+        #[command(flatten)]
+        place: InOrganization,
+    },
+    /// Ask for one's organization to be destroyed once a grace period has ended. Until then it is
+    /// read only and can be restored.
+    Delete {
+        /// Days within which it can be restored: 0 to 90.
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=90))]
+        grace_days: Option<u32>,
+        #[command(flatten)]
+        leave: Leave,
+        #[command(flatten)]
+        place: InOrganization,
+    },
+    /// Take back that one's organization is to be destroyed.
+    Restore(InOrganization),
+}
+
 #[derive(Debug, Args)]
 struct One {
     /// The organization's short name: 1 to 63 of a-z, 0-9 and -.
@@ -54,9 +99,8 @@ struct One {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// Write JSON, one value on a line.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    remote: Remote,
     #[command(flatten)]
     settings: Settings,
 }
@@ -64,9 +108,70 @@ struct Common {
 impl Org {
     pub(super) async fn run(self) -> Outcome {
         match self.command {
+            Command::Manage(manage) if manage.common().remote.is_named() => {
+                manage.run_there().await
+            }
             Command::Manage(manage) => manage.run().await,
             Command::Destroy(destroy) => destroy.run().await,
+            Command::Own(own) => own.run().await,
         }
+    }
+}
+
+impl Own {
+    async fn run(self) -> Outcome {
+        let (place, shown) = match self {
+            Self::Show(place) => {
+                let client = place.client()?;
+                let mut organization = client.get(&client.below(&[]).await?).await?;
+                // The operator sees no profile: it is sealed for the members.
+                if !client.is_operator() {
+                    let profile = client.get(&client.below(&["profile"]).await?).await?;
+                    organization["profile"] = profile;
+                }
+                (place, organization)
+            }
+            Self::Set {
+                name,
+                settings,
+                unset,
+                place,
+            } => {
+                let client = place.client()?;
+                let set = settings
+                    .into_iter()
+                    .map(|(name, value)| (name, Some(value)));
+                let unset = unset.into_iter().map(|name| (name, None));
+                let settings: BTreeMap<_, _> = set.chain(unset).collect();
+                let body = json!({"name": name, "settings": settings});
+                let path = client.below(&["profile"]).await?;
+                let profile = client.send(Method::PATCH, &path, &body).await?;
+                return Ok(print::item(place.json(), PROFILE, &profile)?);
+            }
+            Self::Delete {
+                grace_days,
+                leave,
+                place,
+            } => {
+                let client = place.client()?;
+                let organization = client.get(&client.below(&[]).await?).await?;
+                let slug = organization["slug"].as_str().unwrap_or_default();
+                leave.ask(
+                    "This asks for the organization to be destroyed, with all that is in it.",
+                    slug,
+                )?;
+                let path = client.below(&["delete"]).await?;
+                let body = json!({"grace_days": grace_days});
+                let deleting = client.send(Method::POST, &path, &body).await?;
+                (place, deleting)
+            }
+            Self::Restore(place) => {
+                let client = place.client()?;
+                let restored = client.post(&client.below(&["restore"]).await?).await?;
+                (place, restored)
+            }
+        };
+        Ok(print::item(place.json(), SHOWN, &shown)?)
     }
 }
 
@@ -97,23 +202,46 @@ impl Manage {
             Self::Unseal(one) => vec![changed(administration, &act, one, Unseal).await?],
         };
         let views: Vec<_> = shown.iter().map(OrganizationView::from).collect();
-        if common.json {
+        if common.remote.json {
             views.iter().try_for_each(print::json)?;
             return Ok(());
         }
-        let rows: Vec<_> = views
-            .into_iter()
-            .map(|view| {
-                let slug = view.slug.unwrap_or_else(|| "-".to_owned());
-                [
-                    slug,
-                    view.state.as_str().to_owned(),
-                    view.created_at,
-                    view.id,
-                ]
-            })
-            .collect();
-        Ok(print::table(["SLUG", "STATE", "CREATED", "ID"], &rows)?)
+        let rows = views.into_iter().map(|view| {
+            let slug = view.slug.unwrap_or_else(|| "-".to_owned());
+            [
+                slug,
+                view.state.as_str().to_owned(),
+                view.created_at,
+                view.id,
+            ]
+        });
+        Ok(print::table(ORGANIZATION.map(|(title, _)| title), rows)?)
+    }
+
+    /// The same, by a running server.
+    async fn run_there(self) -> Outcome {
+        let remote = &self.common().remote;
+        let client = remote.client()?;
+        let (slug, transition) = match &self {
+            Self::List(_) => {
+                let path = ApiPath::of(&["organizations"])?;
+                let all = client.all(&path, &[]).await?;
+                return Ok(print::items(remote.json, ORGANIZATION, &all)?);
+            }
+            Self::Create(one) => {
+                let path = ApiPath::of(&["organizations"])?;
+                let body = json!({"slug": one.slug.as_str()});
+                let made = client.send(Method::POST, &path, &body).await?;
+                return Ok(print::items(remote.json, ORGANIZATION, &[made])?);
+            }
+            Self::Suspend(one) => (&one.slug, "suspend"),
+            Self::Resume(one) => (&one.slug, "resume"),
+            Self::Seal(one) => (&one.slug, "seal"),
+            Self::Unseal(one) => (&one.slug, "unseal"),
+        };
+        let path = ApiPath::of(&["organizations", slug.as_str(), transition])?;
+        let changed = client.post(&path).await?;
+        Ok(print::items(remote.json, ORGANIZATION, &[changed])?)
     }
 
     fn common(&self) -> &Common {
@@ -156,3 +284,20 @@ async fn changed(
 
 /// How many rows are read at a time.
 const PAGE: u32 = 1000;
+const ORGANIZATION: [(&str, &str); 4] = [
+    ("SLUG", "slug"),
+    ("STATE", "state"),
+    ("CREATED", "created_at"),
+    ("ID", "id"),
+];
+const SHOWN: [(&str, &str); 8] = [
+    ("SLUG", "slug"),
+    ("NAME", "profile.name"),
+    ("STATE", "state"),
+    ("PLAN", "profile.plan"),
+    ("SETTINGS", "profile.settings"),
+    ("CREATED", "created_at"),
+    ("DELETE AFTER", "delete_after"),
+    ("ID", "id"),
+];
+const PROFILE: [(&str, &str); 3] = [("NAME", "name"), ("PLAN", "plan"), ("SETTINGS", "settings")];

@@ -3,32 +3,91 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use comfy_table::{Table, presets};
 use serde::Serialize;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
 
-/// Rows under a heading, each column as wide as its widest cell. Cells are ASCII.
-pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
-    let mut widths = heading.map(str::len);
+/// Rows under a heading, each column as wide as its widest cell.
+pub(super) fn table<const N: usize>(
+    heading: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(heading);
     for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.len());
+        table.add_row(row.map(|cell| visible(&cell)));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    lines(table.lines().map(|line| line.trim_end().to_owned()))
+}
+
+/// What servers answer, as rows under a heading or as one JSON value on a line. Each column shows
+/// the member of its name; a dot goes deeper.
+pub(super) fn items<const N: usize>(
+    as_json: bool,
+    columns: [(&str, &str); N],
+    items: &[Value],
+) -> io::Result<()> {
+    if as_json {
+        return items.iter().try_for_each(json);
+    }
+    let row = |item: &Value| columns.map(|(_, member)| cell(item, member));
+    table(columns.map(|(title, _)| title), items.iter().map(row))
+}
+
+/// What a server answers, as lines of a name and a value each or as JSON.
+pub(super) fn item<const N: usize>(
+    as_json: bool,
+    members: [(&str, &str); N],
+    item: &Value,
+) -> io::Result<()> {
+    if as_json {
+        return json(item);
+    }
+    let width = members.iter().map(|(title, _)| title.len()).max();
+    let width = width.unwrap_or_default();
+    lines(members.iter().map(|(title, member)| {
+        let value = visible(&cell(item, member));
+        format!("{title:width$}  {value}")
+    }))
+}
+
+/// A member of a JSON value as people read it.
+fn cell(item: &Value, member: &str) -> String {
+    let deeper = |value, name| Value::get(value, name);
+    match member.split('.').try_fold(item, deeper) {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Bool(yes)) => if *yes { "yes" } else { "no" }.to_owned(),
+        Some(Value::Array(many)) if many.iter().all(Value::is_string) => {
+            let texts: Vec<_> = many.iter().filter_map(Value::as_str).collect();
+            texts.join(", ")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The text without what a terminal would obey: names are other people's, and may hold escapes.
+pub(super) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() || is_of_direction(c) {
+            true => visible.extend(c.escape_default()),
+            false => visible.push(c),
         }
     }
-    let mut out = io::stdout().lock();
-    let mut line = |cells: [&str; N]| {
-        let padded = cells
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect::<Vec<_>>();
-        writeln!(out, "{}", padded.join("  ").trim_end())
-    };
-    line(heading)?;
-    rows.iter()
-        .try_for_each(|row| line(row.each_ref().map(String::as_str)))?;
-    out.flush()
+    visible
+}
+
+/// Marks that let a terminal show text in another order than it stands in (Unicode, UAX #9).
+fn is_of_direction(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Lines of text.
@@ -89,6 +148,14 @@ pub(super) struct Exports<'a> {
     pub(super) endpoint: &'a Endpoint,
 }
 
+/// An access key as lines for a shell, where nobody knows the endpoint that goes with it.
+pub(super) fn pair_of_keys(id: &str, secret: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "export AWS_ACCESS_KEY_ID={}", Quoted(id))?;
+    writeln!(out, "export AWS_SECRET_ACCESS_KEY={}", Quoted(secret))?;
+    out.flush()
+}
+
 impl fmt::Display for Exports<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Endpoint { url, region } = self.endpoint;
@@ -121,7 +188,33 @@ impl fmt::Display for Quoted<'_> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_as_what_it_is() {
+        assert_eq!(
+            visible("Zoë \u{1b}[2J\n\u{202e}x"),
+            "Zoë \\u{1b}[2J\\n\\u{202e}x"
+        );
+    }
+
+    #[test]
+    fn a_cell_is_a_member_as_people_read_it() {
+        let item = json!({"a": {"b": ["x", "y"]}, "c": null, "d": true, "e": 5, "f": "", "g": [1]});
+        for (member, expected) in [
+            ("a.b", "x, y"),
+            ("a.z", "-"),
+            ("c", "-"),
+            ("d", "yes"),
+            ("e", "5"),
+            ("f", "-"),
+            ("g", "[1]"),
+        ] {
+            assert_eq!(cell(&item, member), expected, "{member}");
+        }
+    }
 
     #[test]
     fn exports_are_what_a_shell_reads() {

@@ -15,6 +15,14 @@ pub enum ConfigError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// A file that the program keeps cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// A setting is unknown, ill-formed, or does not go with another.
     #[error("{place}: {message}")]
     Invalid {
@@ -37,6 +45,8 @@ pub enum Place {
         /// Counted from 1, in characters.
         column: usize,
     },
+    /// A file as a whole.
+    File(Arc<Path>),
     /// An environment variable.
     Variable(Arc<str>),
     /// Set nowhere: the default of this section and key.
@@ -49,6 +59,7 @@ impl fmt::Display for Place {
             Self::Line { file, line, column } => {
                 write!(f, "{}:{line}:{column}", file.display())
             }
+            Self::File(path) => path.display().fmt(f),
             Self::Variable(name) => write!(f, "variable {name}"),
             Self::Default(section, key) => write!(f, "default of [{section}] {key}"),
         }

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::check::{Check, Variables};
+use super::client::is_of_command_line;
 use super::error::{ConfigError, Place};
 use super::secret::Secret;
 use super::sections::{
@@ -85,7 +86,7 @@ impl Config {
             let Some(rest) = name.strip_prefix("BULKHEAD_") else {
                 continue;
             };
-            if name == FILE_VARIABLE || is_service_link(rest) {
+            if is_of_command_line(&name) || is_service_link(rest) {
                 continue;
             }
             let place = Place::Variable(name.as_str().into());
@@ -178,5 +179,3 @@ const OPERATOR_TOKEN: (&str, &str) = ("control", "operator_token");
 const OIDC: &str = "oidc";
 pub(super) const CLIENT_SECRET: &str = "_client_secret";
 const SECRET_ACCESS_KEY: (&str, &str) = ("blobs", "secret_access_key");
-/// Names the file itself, and is read with the command line.
-const FILE_VARIABLE: &str = "BULKHEAD_CONFIG";

@@ -2,9 +2,11 @@
 //! `config/example.toml` shows every setting and the rule that names its variable.
 
 mod check;
+mod client;
 mod error;
 mod load;
 mod path;
+mod profiles;
 mod secret;
 mod sections;
 mod tree;
@@ -13,8 +15,10 @@ mod units;
 #[cfg(test)]
 mod tests;
 
+pub use client::{ClientVariables, read_secret_file};
 pub use error::{ConfigError, Place};
 pub use load::Config;
+pub use profiles::{Profile, Profiles};
 pub use secret::Secret;
 pub use sections::{
     Api, Audit, Blobs, Catalog, Control, Data, Drive, Log, LogFormat, Net, ORGANIZATION,

@@ -12,6 +12,7 @@ mod page;
 mod password;
 mod record;
 mod service;
+mod shape;
 mod share;
 mod update;
 mod upkeep;

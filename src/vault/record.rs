@@ -52,8 +52,6 @@ struct Stored {
     #[n(12)]
     custom: BTreeMap<String, String>,
     #[n(13)]
-    policy: Option<String>,
-    #[n(14)]
     changed_ms: u64,
     #[n(15)]
     told_ms: u64,
@@ -130,7 +128,6 @@ impl Held {
             expires_ms: settings.expires_ms,
             remind_ms: settings.remind_ms,
             custom: settings.custom.clone(),
-            policy: settings.policy.clone(),
             changed_ms: *changed_ms,
             told_ms: self.told_ms,
         };
@@ -164,7 +161,6 @@ impl Held {
                     expires_ms: stored.expires_ms,
                     remind_ms: stored.remind_ms,
                     custom: stored.custom,
-                    policy: stored.policy,
                 },
                 state: match (row.state, row.expires_ms) {
                     (ACTIVE, _) => State::Active,

@@ -2,6 +2,8 @@
 
 mod activity;
 mod api;
+mod billing;
+mod cli;
 mod corpora;
 mod crash;
 mod damage;
@@ -11,6 +13,7 @@ mod isolation;
 mod large;
 mod layers;
 mod leaks;
+mod life;
 mod plans;
 mod s3;
 mod secrets;

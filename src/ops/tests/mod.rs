@@ -5,6 +5,7 @@ mod destroy;
 mod expire;
 mod root;
 mod rotate;
+mod settle;
 mod vault;
 mod verify;
 mod world;

@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod house;
 pub mod logs;
 pub mod modules;
+pub mod person;
 pub mod preload;
 pub mod raw;
 pub mod sign;
