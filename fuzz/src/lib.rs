@@ -6,12 +6,16 @@
 mod envelope_blobs;
 mod kv;
 mod s3;
+mod secrets;
 mod signed;
+mod sts;
 
 pub use envelope_blobs::{envelope_footer, envelope_header};
 pub use kv::{kv_body, kv_target};
 pub use s3::{s3_headers, s3_target, s3_xml};
+pub use secrets::secrets_manager;
 pub use signed::{aws_chunked, sigv4};
+pub use sts::sts_form;
 
 /// What a target does with an input: whether it was accepted.
 pub type Target = fn(&[u8]) -> bool;
@@ -26,5 +30,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("s3_headers", s3_headers),
     ("s3_target", s3_target),
     ("s3_xml", s3_xml),
+    ("secrets_manager", secrets_manager),
     ("sigv4", sigv4),
+    ("sts_form", sts_form),
 ];

@@ -51,7 +51,7 @@ impl Authn {
     /// whoever revokes a key that was stolen ends what was made with it.
     pub(super) async fn is_upheld(&self, held: &Held) -> Result<bool, AuthnError> {
         let mut parent = held.record.parent().cloned();
-        for _ in 0..ANCESTORS_MAX {
+        for _ in 0..Credential::ANCESTORS_MAX {
             let Some(id) = parent else {
                 return Ok(true);
             };
@@ -65,7 +65,7 @@ impl Authn {
             }
             parent = made_by.record.parent().cloned();
         }
-        Ok(false)
+        Ok(parent.is_none())
     }
 
     /// Whether the row is still the one that was verified: the organization whose changes tell
@@ -148,6 +148,3 @@ fn stored_kind(kind: authz::CredentialKind) -> CredentialKind {
         authz::CredentialKind::StsSession => CredentialKind::StsSession,
     }
 }
-
-/// A session of a session of a session: each reads one row more.
-const ANCESTORS_MAX: usize = 8;

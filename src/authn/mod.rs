@@ -6,6 +6,7 @@ mod bearer;
 mod decoy;
 mod directory;
 mod error;
+mod open_id;
 mod proven;
 mod service;
 mod sigv4;
@@ -14,5 +15,9 @@ mod sigv4;
 mod tests;
 
 pub use error::AuthnError;
+pub use open_id::{Begun, OpenId, OpenIdError, OpenIdProvider, Returned, Vouched};
 pub use service::Authn;
 pub use sigv4::Signed;
+
+#[cfg(test)]
+pub(crate) use open_id::fixture::Provider;

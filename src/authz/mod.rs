@@ -29,8 +29,8 @@ pub use caller::{
 };
 pub use limits::{Limit, Limits};
 pub use permit::{
-    Permit, authorize, explain, explain_principal, keep_answer, open_share,
-    read_activity_as_operator, read_usage_as_operator, record_activity,
+    Permit, authorize, create_bucket_as_operator, explain, explain_principal, keep_answer,
+    open_share, read_activity_as_operator, read_usage_as_operator, record_activity,
     record_activity_as_operator, record_activity_of_link, record_usage, record_usage_as_operator,
 };
 pub use resource::{

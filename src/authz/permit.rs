@@ -3,7 +3,8 @@ use std::marker::PhantomData;
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
 use super::action::{
-    Action, AppendActivity, KeepAnswer, OpenShare, ReadActivity, ReadUsage, RecordUsage, Row,
+    Action, AppendActivity, CreateBucket, KeepAnswer, OpenShare, ReadActivity, ReadUsage,
+    RecordUsage, Row,
 };
 use super::caller::{Caller, LinkHolder, Narrowing, Operator, Standing};
 use super::limits::Limits;
@@ -149,6 +150,15 @@ pub fn read_usage_as_operator(_: &Operator, org: OrgId) -> Permit<ReadUsage> {
 /// Lets the operator give credit to `org`, and charge it.
 pub fn record_usage_as_operator(_: &Operator, org: OrgId) -> Permit<RecordUsage> {
     Permit::new(org, OPERATOR, InOrganization, Rule::Operator)
+}
+
+/// Lets the operator make a bucket in `org` while it is provisioned: a name, and nothing in it.
+pub fn create_bucket_as_operator(
+    _: &Operator,
+    org: OrgId,
+    resource: InBucket,
+) -> Permit<CreateBucket> {
+    Permit::new(org, OPERATOR, resource, Rule::Operator)
 }
 
 /// Lets metering count what `caller` used.

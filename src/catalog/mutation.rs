@@ -82,6 +82,14 @@ pub enum Mutation {
     /// Adds to the usage of the organization. What is stored is counted by the catalog itself, and
     /// by nobody else ([`Conflict::Missing`]).
     AddUsage(Vec<UsageDelta>),
+    /// Adds to the usage of the organization together with changes of records that say what was
+    /// counted: both, or neither ([`Conflict::Exists`] when it was counted before).
+    CountOnce {
+        /// What changes; each record once at most.
+        writes: Vec<RecordWrite>,
+        /// What is added, as by [`AddUsage`](Self::AddUsage).
+        usage: Vec<UsageDelta>,
+    },
     /// Folds appended usage deltas of the organization into their sums.
     FoldUsage,
     /// Notes when credentials of the organization were last used, each by its lookup: a hint that
@@ -179,6 +187,7 @@ impl Mutation {
             | Self::AppendAudit(_)
             | Self::CommitRecords { .. }
             | Self::AddUsage(_)
+            | Self::CountOnce { .. }
             | Self::FoldUsage
             | Self::NoteUses(_) => true,
             Self::CreateOrganization { .. }

@@ -14,6 +14,7 @@ mod invite;
 mod key;
 mod login;
 mod member;
+mod memory;
 mod open;
 mod org;
 mod print;
@@ -82,9 +83,12 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         // reqwest and object_store take the provider of the process.
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
-        let outcome = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
+        let outcome = memory::keep_private()
+            .and_then(|()| {
+                tokio::runtime::Builder::new_multi_thread()
+                    .enable_all()
+                    .build()
+            })
             .map_err(Into::into)
             .and_then(|runtime| runtime.block_on(self.command.run()));
         match outcome {

@@ -9,12 +9,13 @@ use http::{Response, StatusCode};
 use http_body_util::{Either, Full};
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::open::{Absent, Opened};
 use super::print::{Endpoint, Exports};
 use super::{Outcome, Settings};
 use crate::audit::ActivityReader;
-use crate::authn::Authn;
+use crate::authn::{Authn, OpenId, OpenIdProvider};
 use crate::authz::Operator;
 use crate::blobs::{self, Blobs};
 use crate::config::{self, Config};
@@ -25,10 +26,13 @@ use crate::http::net::{Certificates, Listener, Stop};
 use crate::http::pipeline::Pipeline;
 use crate::http::s3::S3;
 use crate::http::secrets_manager::SecretsManager;
+use crate::http::sts::Sts;
 use crate::http::{Health, OperatorToken};
-use crate::metering::{Credits, Metering};
-use crate::ops::provision::{FirstStart, first_start};
-use crate::ops::{Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays};
+use crate::metering::{Credits, Metering, Usage};
+use crate::ops::provision::{FirstStart, Provisioner, ProvisionerParts, first_start};
+use crate::ops::{
+    Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays, Settler,
+};
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
 use crate::vault::Vault;
@@ -117,9 +121,12 @@ struct House {
     credits: Arc<Credits>,
     metrics: Metrics,
     pipeline: Arc<Pipeline>,
+    drive: Arc<Drive>,
     s3: Arc<S3>,
     secrets: Arc<SecretsManager>,
     vault: Arc<Vault>,
+    sts: Arc<Sts>,
+    open_id: Arc<OpenId>,
 }
 
 impl House {
@@ -128,7 +135,7 @@ impl House {
         opened: Opened,
         api: &Listener,
         control: &Listener,
-    ) -> Result<Self, blobs::BlobError> {
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let metrics = Metrics::new();
         metrics.show_connections("api", api.connections());
         metrics.show_connections("control", control.connections());
@@ -167,6 +174,14 @@ impl House {
             clock.clone(),
             entropy.clone(),
         );
+        let open_id = Arc::new(OpenId::new(
+            open_id_providers(&config.oidc),
+            Arc::clone(&opened.keyring),
+            clock.clone(),
+            entropy.clone(),
+        )?);
+        let tenancy = Arc::clone(&opened.tenancy);
+        let sts = Sts::new(tenancy, Arc::clone(&open_id), clock.clone());
         let pipeline = Pipeline::new(
             opened.node,
             authn,
@@ -177,8 +192,12 @@ impl House {
             clock,
             entropy,
         );
+        let drive = Arc::new(drive);
         Ok(Self {
-            s3: Arc::new(S3::new(Arc::new(drive), &config.api)),
+            s3: Arc::new(S3::new(Arc::clone(&drive), &config.api)),
+            drive,
+            sts: Arc::new(sts),
+            open_id,
             pipeline: Arc::new(pipeline),
             secrets: Arc::new(SecretsManager::new(Arc::clone(&vault), &config.api)),
             vault,
@@ -193,14 +212,20 @@ impl House {
     /// One address for all of Amazon's APIs, told apart as their clients do.
     async fn serve_api(&self, listener: Listener, net: &config::Net, stop: Stop) {
         let pipeline = Arc::clone(&self.pipeline);
-        let (s3, secrets) = (Arc::clone(&self.s3), Arc::clone(&self.secrets));
+        let (s3, sts, secrets) = (
+            Arc::clone(&self.s3),
+            Arc::clone(&self.sts),
+            Arc::clone(&self.secrets),
+        );
         listener
             .serve(net, stop, move |request, peer| {
                 let pipeline = Arc::clone(&pipeline);
-                let (s3, secrets) = (Arc::clone(&s3), Arc::clone(&secrets));
+                let (s3, sts, secrets) = (Arc::clone(&s3), Arc::clone(&sts), Arc::clone(&secrets));
                 async move {
                     if SecretsManager::is_asked(request.headers()) {
                         pipeline.answer(&*secrets, request, &peer).await
+                    } else if Sts::is_asked(&request) {
+                        pipeline.answer(&*sts, request, &peer).await
                     } else {
                         pipeline.answer(&*s3, request, &peer).await
                     }
@@ -251,8 +276,23 @@ impl House {
             Parts {
                 tenancy: Arc::clone(&opened.tenancy),
                 administration: Arc::clone(&opened.administration),
+                provisioner: Provisioner::new(ProvisionerParts {
+                    platform: opened.platform.clone(),
+                    keyring: Arc::clone(&opened.keyring),
+                    tenancy: Arc::clone(&opened.tenancy),
+                    administration: Arc::clone(&opened.administration),
+                    drive: Arc::clone(&self.drive),
+                    clock: opened.clock.clone(),
+                    entropy: opened.entropy.clone(),
+                }),
                 metering: Arc::clone(&self.metering),
                 credits: Arc::clone(&self.credits),
+                usage: Usage::new(
+                    opened.catalog.clone(),
+                    Arc::clone(&opened.keyring),
+                    opened.clock.clone(),
+                    opened.entropy.clone(),
+                ),
                 activity: ActivityReader::new(
                     opened.catalog.clone(),
                     opened.platform.clone(),
@@ -265,6 +305,7 @@ impl House {
                     opened.clock.clone(),
                     opened.entropy.clone(),
                 ),
+                open_id: Arc::clone(&self.open_id),
             },
         )
     }
@@ -335,6 +376,17 @@ impl Background {
         );
         let stopping = stop.clone();
         jobs.spawn(async move { collector.run(stopping.requested()).await });
+
+        let settler = Settler::new(
+            opened.jobs.clone(),
+            Arc::clone(&opened.tenancy),
+            Arc::clone(&house.credits),
+            Operator::authenticated(),
+            opened.node,
+            opened.clock.clone(),
+        );
+        let stopping = stop.clone();
+        jobs.spawn(async move { settler.run(stopping.requested()).await });
 
         let expirer = Expirer::new(
             opened.jobs.clone(),
@@ -448,4 +500,26 @@ fn drive_settings(settings: &config::Drive) -> DriveSettings {
         opaque_etags: settings.opaque_etags,
         trash_delay: settings.trash_delay,
     }
+}
+
+/// Providers as the settings name them, whose form has been checked.
+fn open_id_providers(settings: &[config::OidcProvider]) -> Vec<OpenIdProvider> {
+    let provider = |settings: &config::OidcProvider| {
+        let audiences = settings.audiences.iter();
+        OpenIdProvider {
+            name: settings.name.clone(),
+            issuer: settings.issuer.clone(),
+            client_id: settings.client_id.clone(),
+            client_secret: settings
+                .client_secret
+                .as_ref()
+                .map(|secret| Zeroizing::new(secret.expose().to_owned())),
+            audiences: audiences
+                .filter_map(|audience| audience.split_once(config::ORGANIZATION))
+                .map(|(before, after)| (before.to_owned(), after.to_owned()))
+                .collect(),
+            algorithms: settings.id_token_signing_alg_values.clone(),
+        }
+    };
+    settings.iter().map(provider).collect()
 }

@@ -6,6 +6,7 @@ pub mod net;
 pub mod pipeline;
 pub mod s3;
 pub mod secrets_manager;
+pub mod sts;
 
 mod health;
 mod operator;

@@ -32,6 +32,10 @@ pub enum Proof {
 }
 
 impl Credential {
+    /// How many credentials may have made one another before the last: whoever verifies it reads
+    /// the row of each.
+    pub const ANCESTORS_MAX: usize = 8;
+
     /// A credential whose halves were just drawn.
     pub fn new(id: AccessKeyId, proof: Proof, kind: CredentialKind, narrowing: Narrowing) -> Self {
         Self {

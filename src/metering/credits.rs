@@ -1,9 +1,9 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use minicbor::{CborLen, Decode, Decoder, Encode};
-use names::OrgId;
+use names::{BucketId, BucketName, OrgId};
 
 use super::account::{Account, COUNTED_MS, Counted, NewCredit, UNITS_MAX};
 use super::line::{Line, LineBody};
@@ -330,6 +330,29 @@ impl Credits {
         purse.available = None;
         let age = purse.settled.map(|settled| now.saturating_sub(settled));
         !terms.prices.is_empty() && age.is_none_or(|age| age >= SETTLE_INTERVAL)
+    }
+
+    /// The buckets of these names. What cannot be read, or is not what was written, is counted in no
+    /// bucket, which costs nothing.
+    pub(super) async fn buckets(
+        &self,
+        permit: &Permit<RecordUsage>,
+        names: BTreeSet<&BucketName>,
+    ) -> BTreeMap<BucketName, BucketId> {
+        let mut found = BTreeMap::new();
+        let Ok(keys) = self.keyring.open(permit).await else {
+            return found;
+        };
+        let catalog = self.catalog.open(permit);
+        for name in names {
+            if let Ok(Some(claimed)) = catalog.bucket(name).await
+                && let Ok(row) = keys.verify(claimed)
+                && row.name == *name
+            {
+                found.insert(row.name, row.bucket);
+            }
+        }
+        found
     }
 
     async fn balance_of<A: Action>(

@@ -1,4 +1,5 @@
-//! Usage per organization and hour, and allowances.
+//! Usage per organization, hour and meter; limits on it; credit, and the statements that sum it
+//! up.
 
 mod account;
 mod counters;
@@ -6,6 +7,7 @@ mod credits;
 mod limits;
 mod line;
 mod month;
+mod parts;
 mod rates;
 mod service;
 mod statement;
@@ -21,6 +23,7 @@ pub use credits::{Balance, CreditError, Credits, NewGrant, OpenCredit};
 pub use limits::{LimitUse, Nearing, NotAdmitted, Use};
 pub use line::{Charged, Entry, Line, Payment};
 pub use month::{InvalidMonth, Month};
-pub use service::Metering;
+pub use parts::{Dimension, EventError, Sent, Usage, UsageEvent, Used, UsedBy, is_meter};
+pub use service::{Done, Metering};
 pub use statement::{Statement, UseTotal};
 pub use usage::{HourUsage, UsageError};

@@ -1,10 +1,10 @@
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use names::OrgId;
+use names::{BucketName, OrgId};
 use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 
@@ -13,7 +13,7 @@ use super::credits::Credits;
 use super::limits::{Levels, LimitUse, Nearing, NotAdmitted, Use, levels};
 use super::month::Month;
 use super::rates::{Entry as Entered, Rates};
-use super::tally::Tally;
+use super::tally::{Part, Tally};
 use super::usage::{HourUsage, UsageError};
 use crate::authz::{
     Allowance, Caller, Limit, Limits, Permit, ReadUsage, Receipt, RecordUsage, Refusal,
@@ -44,6 +44,15 @@ pub struct Metering {
     /// what is read meanwhile would neither have it nor lack it.
     writing: [tokio::sync::Mutex<()>; 256],
     credits: Option<Arc<Credits>>,
+}
+
+/// What a request did, as far as it is counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The action, if it was done.
+    pub action: Option<&'static str>,
+    /// The bucket that it was done in, as it was named.
+    pub bucket: Option<BucketName>,
 }
 
 /// What an organization used since it was last written, and where it is written.
@@ -207,9 +216,19 @@ impl Metering {
         Allowance::grant(caller.org(), self.hour_ms())
     }
 
-    /// Counts one request and its bytes; written within a second while [`run`](Self::run) runs.
-    pub fn record(&self, permit: Permit<RecordUsage>, terms: &Arc<Terms>, receipt: Receipt) {
+    /// Counts one request, its bytes, and what was done by it; written within a second while [`run`](Self::run) runs.
+    pub fn record(
+        &self,
+        permit: Permit<RecordUsage>,
+        terms: &Arc<Terms>,
+        deed: Done,
+        receipt: Receipt,
+    ) {
         let hour_ms = self.hour_ms();
+        let part = Part {
+            principal: permit.principal(),
+            bucket: deed.bucket,
+        };
         self.rates
             .sent(permit.org(), receipt.bytes_out, self.clock.now_ms());
         let mut books = self.books();
@@ -222,7 +241,7 @@ impl Metering {
         if !Arc::ptr_eq(&book.terms, terms) {
             book.terms = Arc::clone(terms);
         }
-        book.tally.count(hour_ms, receipt);
+        book.tally.count(hour_ms, part, deed.action, receipt);
         drop(books);
         if first {
             self.counted.notify_one();
@@ -313,7 +332,11 @@ impl Metering {
             tally,
         } = &book;
         let catalog = self.catalog.open(permit);
-        let deltas = tally.deltas();
+        let buckets = match &self.credits {
+            Some(credits) => credits.buckets(permit, tally.buckets()).await,
+            None => BTreeMap::new(),
+        };
+        let deltas = tally.deltas(&buckets);
         match catalog.commit(Mutation::AddUsage(deltas.clone())).await {
             Ok(_) => {
                 self.counters.writes.inc();

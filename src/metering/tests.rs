@@ -8,11 +8,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::authz::{
-    Caller, CredentialKind, Narrowing, Operator, Permit, Receipt, RecordUsage,
-    read_usage_as_operator, record_usage,
+    Action, Caller, CredentialKind, Limit, Limits, Narrowing, Operator, Permit, Receipt,
+    RecordUsage, Refusal, RevealSecret, UseSecret, read_usage_as_operator, record_usage,
 };
 use crate::catalog::{SqliteStore, doors};
 use crate::clock::{Clock, ManualClock};
+use crate::tenancy::Terms;
 
 /// The beginning of an hour.
 const HOUR_MS: u64 = 1_767_225_600_000;
@@ -22,6 +23,7 @@ const TWO: OrgId = OrgId::from_bytes([2; 16]);
 struct World {
     dir: TempDir,
     metering: Arc<Metering>,
+    clock: Clock,
     hand: ManualClock,
 }
 
@@ -33,7 +35,8 @@ impl World {
         let (catalog, _, _) = doors(store);
         Self {
             dir,
-            metering: Arc::new(Metering::new(catalog, clock)),
+            metering: Arc::new(Metering::new(catalog, clock.clone())),
+            clock,
             hand,
         }
     }
@@ -106,17 +109,17 @@ async fn usage_is_counted_by_organization_and_hour() {
     assert_eq!((allowance.org(), allowance.hour_ms()), (ONE, HOUR_MS));
     world
         .metering
-        .record(permit(ONE), &Arc::default(), moved(10, 0));
+        .record(permit(ONE), &Arc::default(), Done::default(), moved(10, 0));
     world
         .metering
-        .record(permit(ONE), &Arc::default(), moved(0, 7));
+        .record(permit(ONE), &Arc::default(), Done::default(), moved(0, 7));
     world
         .metering
-        .record(permit(TWO), &Arc::default(), moved(0, 0));
+        .record(permit(TWO), &Arc::default(), Done::default(), moved(0, 0));
     world.hand.advance(Duration::from_secs(3_600));
     world
         .metering
-        .record(permit(ONE), &Arc::default(), moved(1, 2));
+        .record(permit(ONE), &Arc::default(), Done::default(), moved(1, 2));
     world.metering.run(ready(())).await;
     let next_ms = HOUR_MS + 3_600_000;
     assert_eq!(
@@ -150,7 +153,7 @@ async fn sums_are_exact_beside_each_other_and_through_failures() {
             tokio::spawn(async move {
                 for n in 0..250 {
                     let org = if n % 2 == 0 { ONE } else { TWO };
-                    metering.record(permit(org), &Arc::default(), moved(3, n));
+                    metering.record(permit(org), &Arc::default(), Done::default(), moved(3, n));
                 }
             })
         });
@@ -161,7 +164,7 @@ async fn sums_are_exact_beside_each_other_and_through_failures() {
             world.break_usage();
             world
                 .metering
-                .record(permit(ONE), &Arc::default(), moved(0, 0));
+                .record(permit(ONE), &Arc::default(), Done::default(), moved(0, 0));
             let failures = &world.metering.counters.failures;
             let before = failures.get();
             while failures.get() == before {
@@ -199,7 +202,7 @@ async fn what_waits_is_written_within_a_second_or_so_without_being_stopped() {
     for round in 1..=2 {
         world
             .metering
-            .record(permit(ONE), &Arc::default(), moved(1, 0));
+            .record(permit(ONE), &Arc::default(), Done::default(), moved(1, 0));
         while world.all(ONE).await.first().map(|hour| hour.requests) != Some(round) {
             tokio::task::yield_now().await;
         }
@@ -214,15 +217,15 @@ async fn deltas_are_folded_and_the_sums_stay() {
     for _ in 0..writes {
         world
             .metering
-            .record(permit(ONE), &Arc::default(), moved(2, 0));
+            .record(permit(ONE), &Arc::default(), Done::default(), moved(2, 0));
         world.metering.write().await;
     }
     let deltas: u32 = world
         .database()
         .query_row("SELECT count(*) FROM usage_deltas", [], |row| row.get(0))
         .unwrap();
-    // Two meters for each write since the last fold.
-    assert_eq!(deltas, 2 * 10);
+    // Two meters, of the whole and of the principal, for each write since the last fold.
+    assert_eq!(deltas, 2 * 2 * 10);
     let writes = i64::from(writes);
     assert_eq!(world.all(ONE).await, [hour(HOUR_MS, writes, 2 * writes, 0)]);
 }
@@ -232,7 +235,7 @@ async fn what_could_not_be_written_is_due_again() {
     let world = World::new();
     world
         .metering
-        .record(permit(ONE), &Arc::default(), moved(1, 0));
+        .record(permit(ONE), &Arc::default(), Done::default(), moved(1, 0));
     world.metering.counted.notified().await;
     world.break_usage();
     world.metering.write().await;
@@ -242,4 +245,114 @@ async fn what_could_not_be_written_is_due_again() {
     assert!(futures_util::poll!(due).is_ready());
     world.metering.write().await;
     assert_eq!(world.all(ONE).await, [hour(HOUR_MS, 1, 1, 0)]);
+}
+
+#[tokio::test]
+async fn a_rate_is_what_all_nodes_used_in_the_hour() {
+    let world = World::new();
+    let store = SqliteStore::open(&world.dir.path().join("catalog"), 1, world.clock.clone());
+    let (catalog, _, _) = doors(store.unwrap());
+    let other = Metering::new(catalog, world.clock.clone());
+    let terms = Arc::new(limited(Limit::RequestsPerHour, 5));
+    let enter = async |metering: &Metering| {
+        let entered = metering.admit(&caller(ONE), &terms, Use::Read).await;
+        match entered {
+            Ok(near) => {
+                metering.record(permit(ONE), &terms, Done::default(), moved(0, 1));
+                Ok(near.len())
+            }
+            Err(NotAdmitted::Refused(refusal)) => Err(refusal),
+            Err(unknown) => panic!("{unknown}"),
+        }
+    };
+    for _ in 0..3 {
+        assert_eq!(enter(&world.metering).await, Ok(0));
+    }
+    world.metering.write().await;
+    // Four fifths are used, which is said once.
+    assert_eq!(enter(&other).await, Ok(1));
+    assert_eq!(enter(&other).await, Ok(0));
+    let over = Err(Refusal::OverLimit {
+        limit: Limit::RequestsPerHour,
+        max: 5,
+        until_ms: HOUR_MS + 3_600_000,
+    });
+    assert_eq!(enter(&other).await, over);
+    other.write().await;
+    // The first node knows of the other's once it has written some more, and time has passed.
+    world.hand.advance(Duration::from_secs(5));
+    assert_eq!(enter(&world.metering).await, Ok(1));
+    world.metering.write().await;
+    assert_eq!(enter(&world.metering).await, over);
+    // What governs and what tells of usage is let in, another organization is, and so is the next
+    // hour.
+    let free = world.metering.admit(&caller(ONE), &terms, Use::Free).await;
+    assert!(free.is_ok());
+    let two = world.metering.admit(&caller(TWO), &terms, Use::Read).await;
+    assert!(two.is_ok());
+    world.hand.advance(Duration::from_secs(3_600));
+    assert_eq!(enter(&world.metering).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_request_that_was_not_answered_gives_its_place_back() {
+    let world = World::new();
+    let terms = limited(Limit::RequestsPerMonth, 1);
+    let one = caller(ONE);
+    let enter = || world.metering.admit(&one, &terms, Use::Write);
+    assert!(enter().await.is_ok());
+    assert!(enter().await.is_err());
+    world.metering.release(&caller(ONE));
+    assert!(enter().await.is_ok());
+}
+
+#[tokio::test]
+async fn answers_that_have_left_bound_what_reads_and_nothing_else() {
+    let world = World::new();
+    let terms = Arc::new(limited(Limit::EgressBytesPerHour, 10));
+    let one = caller(ONE);
+    let enter = |what| world.metering.admit(&one, &terms, what);
+    assert!(enter(Use::Read).await.is_ok());
+    world
+        .metering
+        .record(permit(ONE), &terms, Done::default(), moved(0, 9));
+    assert!(enter(Use::Read).await.is_ok());
+    world
+        .metering
+        .record(permit(ONE), &terms, Done::default(), moved(0, 9));
+    assert!(enter(Use::Read).await.is_err());
+    assert!(enter(Use::Write).await.is_ok());
+    assert!(enter(Use::Free).await.is_ok());
+}
+
+#[tokio::test]
+async fn secrets_that_were_shown_or_used_are_counted() {
+    let world = World::new();
+    for (done, times) in [(RevealSecret::NAME, 2), (UseSecret::NAME, 3), ("other", 4)] {
+        for _ in 0..times {
+            let terms = Arc::default();
+            let done = Done {
+                action: Some(done),
+                bucket: None,
+            };
+            world
+                .metering
+                .record(permit(ONE), &terms, done, moved(0, 0));
+        }
+    }
+    world.metering.run(ready(())).await;
+    let [used] = world.all(ONE).await[..] else {
+        panic!("one hour");
+    };
+    assert_eq!(
+        (used.requests, used.secret_reads, used.secret_uses),
+        (9, 2, 3)
+    );
+}
+
+fn limited(limit: Limit, max: u64) -> Terms {
+    Terms {
+        limits: Limits::NONE.with(limit, max),
+        ..Terms::default()
+    }
 }

@@ -229,30 +229,33 @@ impl Administration {
         Ok(changed.await?)
     }
 
-    /// Puts an organization on a plan, or takes it off.
+    /// Puts an organization on a plan, or takes it off. What it has used until now costs what it
+    /// cost before.
     pub async fn assign_plan(
         &self,
         act: &Act<'_>,
+        credits: &Credits,
         slug: &Slug,
         plan: Option<&Slug>,
-    ) -> Result<Option<Plan>, AdministrationError> {
-        let organization = self.organization(act, slug).await?;
+    ) -> Result<Option<Plan>, CreditActError> {
+        let org = self.organization(act, slug).await?.org;
+        let permit = record_usage_as_operator(act.operator, org);
+        let settle = async || -> Result<(), CreditActError> {
+            let terms = self.tenancy.terms_of_organization(act.operator, org);
+            let terms = terms.await.map_err(AdministrationError::from)?;
+            credits.settle(&permit, &terms).await?;
+            Ok(())
+        };
+        settle().await?;
         let resource = match plan {
             Some(plan) => format!("plan:{plan}"),
             None => "plan:none".to_owned(),
         };
-        self.recorded(
-            act,
-            organization.org,
-            "bulkhead:AssignPlan",
-            resource,
-            async {
-                self.tenancy
-                    .assign_plan(act.operator, organization.org, plan)
-                    .await
-            },
-        )
-        .await
+        let assign = self.tenancy.assign_plan(act.operator, org, plan);
+        let action = "bulkhead:AssignPlan";
+        let assigned = self.recorded(act, org, action, resource, assign).await?;
+        settle().await?;
+        Ok(assigned)
     }
 
     /// Grants credit to an organization, once for each reference; says whether it did now.
@@ -300,8 +303,28 @@ impl Administration {
         Ok(self.tenancy.create_account(act.operator, wish).await?)
     }
 
+    /// Makes an organization by an identifier that was drawn before, or finds it made.
+    pub(super) async fn found(
+        &self,
+        act: &Act<'_>,
+        org: OrgId,
+        slug: Slug,
+        name: Option<&Label>,
+    ) -> Result<Organization, AdministrationError> {
+        self.record_platform(act, CREATE_ORGANIZATION, slug.as_str())
+            .await?;
+        let organization = self
+            .tenancy
+            .provision_organization(act.operator, org, slug.clone(), name)
+            .await?;
+        let done = Decision::Allowed { status: DONE };
+        let event = self.event(act, CREATE_ORGANIZATION, slug.to_string(), done);
+        self.record(act, organization.org, event).await?;
+        Ok(organization)
+    }
+
     /// Records that an act is intended, does it, and records its outcome.
-    async fn recorded<T>(
+    pub(super) async fn recorded<T>(
         &self,
         act: &Act<'_>,
         org: OrgId,
@@ -349,7 +372,7 @@ impl Administration {
         self.audit.record(permit, event).await
     }
 
-    async fn record_platform(
+    pub(super) async fn record_platform(
         &self,
         act: &Act<'_>,
         action: &str,
@@ -384,6 +407,12 @@ impl Administration {
             decision,
             bytes: (0, 0),
         }
+    }
+}
+
+impl AdministrationError {
+    pub(super) fn is_slug_taken(&self) -> bool {
+        matches!(self, Self::Tenancy(TenancyError::SlugTaken))
     }
 }
 

@@ -8,19 +8,21 @@ use super::OpsError;
 use super::certificate::Certificate;
 use super::destroy::Destroyer;
 use super::lock::Lock;
-use crate::audit::{Audit, PlatformEvent};
-use crate::authz::Operator;
+use crate::audit::{Actor, Audit, Decision, Event, PlatformEvent};
+use crate::authz::{OfSecret, Operator, Rule, record_activity_as_operator};
 use crate::catalog::{
-    CommitError, Conflict, Effect, Jobs, Mutation, RecordKind, RecordRow, RecordWrite, Unverified,
+    CommitError, Conflict, Effect, JobCatalog, Jobs, Mutation, RecordKind, RecordRow, RecordWrite,
+    Unverified,
 };
 use crate::clock::Clock;
-use crate::vault::Vault;
+use crate::vault::{Due, DueSecret, Ended, Vault};
 
 /// Ends what has run out:
 ///
 /// ```text
 /// credentials, invitations, grants, kept answers, links   deleted; they were refused since their end
 /// secrets whose recovery window has ended                 deleted with their values
+/// secrets that expire, or that somebody is reminded of    told in the activity log
 /// organizations whose grace period has ended              destroyed, with a certificate in the log
 /// ```
 ///
@@ -43,6 +45,8 @@ pub struct Expired {
     pub records: u64,
     /// Secrets deleted.
     pub secrets: u64,
+    /// Secrets of which something was told.
+    pub reminders: u64,
     /// Organizations destroyed.
     pub organizations: u64,
 }
@@ -78,6 +82,7 @@ impl Expirer {
                     Ok(Expired {
                         records: 0,
                         secrets: 0,
+                        reminders: 0,
                         organizations: 0,
                     }) => {}
                     Ok(expired) => tracing::info!(?expired, "ended what had run out"),
@@ -108,7 +113,7 @@ impl Expirer {
         for kind in KINDS {
             expired.records += self.delete_records(lock, kind).await?;
         }
-        expired.secrets = self.delete_secrets(lock).await?;
+        self.end_secrets(lock, &mut expired).await?;
         expired.organizations = self.destroy_organizations(lock).await?;
         Ok(expired)
     }
@@ -166,24 +171,68 @@ impl Expirer {
         Ok(deleted)
     }
 
-    async fn delete_secrets(&self, lock: &mut Lock) -> Result<u64, OpsError> {
+    async fn end_secrets(&self, lock: &mut Lock, expired: &mut Expired) -> Result<(), OpsError> {
         let kind = RecordKind::Secret;
-        let mut deleted = 0;
         loop {
             let now_ms = self.clock.now_ms();
             let page = self.jobs.expired_records(kind, now_ms, PAGE).await?;
-            let before = deleted;
+            let before = *expired;
             for row in page {
                 lock.keep().await?;
-                let org = row.unverified().org;
-                match self.vault.end(&self.jobs.open(org, JOB), row).await {
-                    Ok(gone) => deleted += u64::from(gone),
+                let job = self.jobs.open(row.unverified().org, JOB);
+                match self.vault.end(&job, row).await {
+                    Ok(Ended::Gone) => expired.secrets += 1,
+                    Ok(Ended::Due(due)) => {
+                        expired.reminders += u64::from(self.tell(&job, *due).await);
+                    }
+                    Ok(Ended::Nothing) => {}
                     // One organization's damage or seal keeps no other's secrets.
-                    Err(error) => tracing::error!(%org, %error, "a secret outlives its end"),
+                    Err(error) => {
+                        tracing::error!(org = %job.org(), %error, "a secret outlives its end");
+                    }
                 }
             }
-            if deleted == before {
-                return Ok(deleted);
+            if *expired == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells in the organization's log what there is to tell of a secret, and only then notes that
+    /// it was told.
+    async fn tell(&self, job: &JobCatalog, due: DueSecret) -> bool {
+        let org = job.org();
+        for what in due.what() {
+            let (action, text) = match what {
+                Due::Expired => ("vault:expire", "the secret has expired"),
+                Due::Reminder => ("vault:remind", "somebody wanted to think of the secret now"),
+            };
+            let path = due.path().clone();
+            let event = Event {
+                at_ms: self.clock.now_ms(),
+                request_id: String::new(),
+                actor: Actor::operator(),
+                source: None,
+                action,
+                operation: None,
+                resource: OfSecret { path }.to_string(),
+                rule: Some(Rule::Operator),
+                decision: Decision::Stated {
+                    what: text.to_owned(),
+                },
+                bytes: (0, 0),
+            };
+            let permit = record_activity_as_operator(&self.operator, org);
+            if let Err(error) = self.audit.record(permit, event).await {
+                tracing::error!(%org, %error, "it is told of a secret later what time brought");
+                return false;
+            }
+        }
+        match self.vault.told(job, due).await {
+            Ok(is_noted) => is_noted,
+            Err(error) => {
+                tracing::error!(%org, %error, "it is told of a secret twice what time brought");
+                false
             }
         }
     }

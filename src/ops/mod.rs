@@ -16,6 +16,7 @@ mod rewrap;
 mod root;
 mod rotate;
 mod scrub;
+mod settle;
 mod time;
 mod verify;
 
@@ -34,4 +35,5 @@ pub use expire::{Expired, Expirer};
 pub use replays::{Answered, Pending as PendingAnswer, Replay, Replays};
 pub use root::{RootDestroyed, RootRotated, RootRotation};
 pub use rotate::{Rotated, Rotation};
+pub use settle::Settler;
 pub use verify::{Finding, LogReport, LogVerifier, RowName, Verification, Verifier};

@@ -183,7 +183,8 @@ async fn commit(catalog: &OrgCatalog, write: RecordWrite) -> Result<bool, OpsErr
     }
 }
 
-fn digest(request: &[&[u8]]) -> [u8; 32] {
+/// What tells a request from another.
+pub(super) fn digest(request: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for piece in request {
         hash.update((piece.len() as u64).to_be_bytes());

@@ -63,6 +63,16 @@ impl DraftAccessKey {
     pub fn expose(&self) -> &str {
         &self.secret
     }
+
+    /// One that was drawn before, and kept sealed since.
+    pub fn recalled(org: OrgId, id: AccessKeyId, secret: Zeroizing<String>, scope: Scope) -> Self {
+        Self {
+            org,
+            id,
+            secret,
+            scope,
+        }
+    }
 }
 
 impl Tenancy {
@@ -130,6 +140,25 @@ impl Tenancy {
             Err(CommitError::Conflict(conflict)) => Err(conflict.into()),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
+    }
+
+    /// The same for one that was drawn for this organization alone, and may have been made before:
+    /// then it stands as it is, revoked if it was.
+    pub async fn provision_access_key(
+        &self,
+        operator: &Operator,
+        draft: DraftAccessKey,
+    ) -> Result<(), TenancyError> {
+        let (org, lookup) = (draft.org, self.keyring.access_key_lookup(&draft.id).await?);
+        if let Some(claimed) = self.catalog.credential(&lookup).await? {
+            let platform = self.keyring.open_platform_at(claimed.tag().key_version);
+            let (row, key) = opened(&*platform.await?, claimed)?;
+            return match row.org == org && *key.id() == draft.id {
+                true => Ok(()),
+                false => Err(misplaced()),
+            };
+        }
+        self.create_access_key(operator, draft).await.map(drop)
     }
 
     /// Up to `max` access keys of an organization, revoked ones among them, after one of them. The

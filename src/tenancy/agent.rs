@@ -10,7 +10,7 @@ use super::service::{Tenancy, all_of, principal};
 use super::task::TaskBody;
 use super::team::at_most;
 use super::text::Label;
-use crate::authz::{Limit, ManageAgents, Permit, ReadAgents, SubjectKind};
+use crate::authz::{Limit, ManageAgents, Operator, Permit, ReadAgents, SubjectKind};
 use crate::catalog::{Conflict, RecordKind, RecordQuery, RecordWrite};
 
 /// An agent: a service account of exactly one organization.
@@ -94,6 +94,40 @@ impl Tenancy {
         self.commit_records(org, vec![write], guards.into_iter().collect())
             .await?;
         self.agent_held(org, id).await?.agent()
+    }
+
+    /// Makes an agent of an organization that is being provisioned, by an identifier that was drawn
+    /// before; one that was made before stands as it is.
+    pub async fn provision_agent(
+        &self,
+        _: &Operator,
+        org: OrgId,
+        id: PrincipalId,
+        profile: AgentProfile,
+    ) -> Result<Agent, TenancyError> {
+        let body = AgentBody::of(profile, *OrgId::PLATFORM.bytes())?;
+        let keys = self.keys(org).await?;
+        let drafted = draft::<AgentBody>(*id.bytes(), self.clock.now_ms());
+        let write = insertion(&keys, drafted, &body)?;
+        match self.commit_records(org, vec![write], Vec::new()).await {
+            Ok(()) | Err(Refused::Conflict(Conflict::Exists)) => {}
+            Err(refused) => return Err(refused.into()),
+        }
+        self.agent_held(org, id).await?.agent()
+    }
+
+    /// An agent that was made with its organization, unless it was deleted since.
+    pub async fn provisioned_agent(
+        &self,
+        _: &Operator,
+        org: OrgId,
+        id: PrincipalId,
+    ) -> Result<Option<Agent>, TenancyError> {
+        match self.agent_held(org, id).await {
+            Ok(held) => held.agent().map(Some),
+            Err(TenancyError::NoSuch(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Up to `max` agents after one, by age.
@@ -290,7 +324,7 @@ impl Held<AgentBody> {
         }
     }
 
-    fn agent(&self) -> Result<Agent, TenancyError> {
+    pub(super) fn agent(&self) -> Result<Agent, TenancyError> {
         let label =
             |text: &String| Label::parse(text).map_err(|_| TenancyError::misplaced("an agent"));
         let body = &self.body;

@@ -20,26 +20,29 @@ impl Tenancy {
     pub async fn link_agent_identity(
         &self,
         permit: Permit<ManageAgents>,
-        identity: &Identity,
+        issuer: &str,
+        subject: &str,
     ) -> Result<(), TenancyError> {
         let (org, agent) = (permit.org(), principal(&permit, SubjectKind::Agent)?);
         self.living_agent(org, agent).await?;
-        let lookup = self.agent_identity_lookup(org, identity).await?;
+        let lookup = self.agent_identity_lookup(org, issuer, subject).await?;
         let draft = RecordDraft {
             parent: Some(*agent.bytes()),
             lookup: Some(lookup),
             ..draft::<OidcLinkBody>(self.new_id(), self.clock.now_ms())
         };
         let platform = self.keyring.open_platform().await?;
-        let body = OidcLinkBody::in_organization(identity, org);
+        let body = OidcLinkBody::in_organization(issuer, subject, org);
         let write = insertion(&platform, draft, &body)?;
         let linked = self.commit_records(OrgId::PLATFORM, vec![write], Vec::new());
         match linked.await {
             Ok(()) => Ok(()),
-            Err(Refused::Conflict(Conflict::Exists)) => match self.agent_of(org, identity).await? {
-                Some(linked) if linked == agent => Ok(()),
-                _ => Err(TenancyError::Exists("the identity is linked to an agent")),
-            },
+            Err(Refused::Conflict(Conflict::Exists)) => {
+                match self.agent_named(org, issuer, subject).await? {
+                    Some(linked) if linked == agent => Ok(()),
+                    _ => Err(TenancyError::Exists("the identity is linked to an agent")),
+                }
+            }
             Err(refused) => Err(refused.into()),
         }
     }
@@ -59,11 +62,12 @@ impl Tenancy {
     pub async fn unlink_agent_identity(
         &self,
         permit: Permit<ManageAgents>,
-        identity: &Identity,
+        issuer: &str,
+        subject: &str,
     ) -> Result<(), TenancyError> {
         let agent = principal(&permit, SubjectKind::Agent)?;
         let links = self.agent_links(permit.org(), agent).await?;
-        let link = links.iter().find(|link| link.body.is_of(identity));
+        let link = links.iter().find(|link| link.body.is_of(issuer, subject));
         let link = link.ok_or(TenancyError::NoSuch("identity"))?;
         Ok(self
             .commit_records(OrgId::PLATFORM, vec![link.deletion()], Vec::new())
@@ -76,7 +80,17 @@ impl Tenancy {
         org: OrgId,
         identity: &Identity,
     ) -> Result<Option<PrincipalId>, TenancyError> {
-        let lookup = self.agent_identity_lookup(org, identity).await?;
+        let (issuer, subject) = (identity.issuer(), identity.subject());
+        self.agent_named(org, issuer, subject).await
+    }
+
+    async fn agent_named(
+        &self,
+        org: OrgId,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<PrincipalId>, TenancyError> {
+        let lookup = self.agent_identity_lookup(org, issuer, subject).await?;
         let held = self
             .record_by_lookup::<OidcLinkBody>(OrgId::PLATFORM, &lookup)
             .await?;
@@ -84,7 +98,7 @@ impl Tenancy {
             return Ok(None);
         };
         match held.row.parent {
-            Some(agent) if held.body.is_of(identity) && held.body.is_in(org) => {
+            Some(agent) if held.body.is_of(issuer, subject) && held.body.is_in(org) => {
                 Ok(Some(PrincipalId::from_bytes(agent)))
             }
             _ => Err(TenancyError::misplaced("an identity")),
@@ -129,10 +143,11 @@ impl Tenancy {
     async fn agent_identity_lookup(
         &self,
         org: OrgId,
-        identity: &Identity,
+        issuer: &str,
+        subject: &str,
     ) -> Result<[u8; 32], TenancyError> {
         let mut name = org.bytes().to_vec();
-        name.extend_from_slice(&identity_name(identity));
+        name.extend_from_slice(&identity_name(issuer, subject));
         Ok(self.keyring.platform_lookup(AGENT_IDENTITY, &name).await?)
     }
 }

@@ -107,7 +107,7 @@ impl Tenancy {
             return Err(TenancyError::Unavailable(what));
         }
         let shown = self.credential_of(permit.org(), caller.credential());
-        let (shown, _) = shown
+        let (shown, record) = shown
             .await?
             .ok_or(TenancyError::NoSuch(SubjectKind::Credential.as_str()))?;
         let is_session = matches!(caller.kind(), authz::CredentialKind::Session(_));
@@ -121,6 +121,9 @@ impl Tenancy {
             expires_ms,
             ..request
         };
+        if request.kind == NewCredentialKind::StsSession {
+            self.check_chain(permit.org(), record.parent()).await?;
+        }
         // What it makes for one call after another ends when it is revoked.
         let parent = match request.kind {
             NewCredentialKind::StsSession => Some(caller.credential().clone()),
@@ -128,6 +131,28 @@ impl Tenancy {
         };
         let issue = self.asked(permit.org(), permit.principal(), request)?;
         self.issue(Issue { parent, ..issue }).await
+    }
+
+    /// Makes sure that one more session may follow on a credential that `parent` made.
+    async fn check_chain(
+        &self,
+        org: OrgId,
+        parent: Option<&AccessKeyId>,
+    ) -> Result<(), TenancyError> {
+        let mut parent = parent.cloned();
+        for _ in 1..Credential::ANCESTORS_MAX {
+            let Some(id) = parent else {
+                return Ok(());
+            };
+            let made_by = self.credential_of(org, &id).await?;
+            parent = made_by.and_then(|(_, record)| record.parent().cloned());
+        }
+        match parent {
+            None => Ok(()),
+            Some(_) => Err(TenancyError::Invalid(
+                "too many sessions have made one another: use an access key",
+            )),
+        }
     }
 
     /// The credential that the caller shows, as it is listed.
@@ -482,7 +507,7 @@ fn listed(row: &CredentialRow, record: &Credential, last_used_ms: Option<u64>) -
 }
 
 /// What is asked for, narrowed by what the caller shows.
-fn narrower(shown: &Narrowing, asked: Narrowing) -> Result<Narrowing, TenancyError> {
+pub(super) fn narrower(shown: &Narrowing, asked: Narrowing) -> Result<Narrowing, TenancyError> {
     let role = match (shown.role, asked.role) {
         (Some(limit), Some(role)) if !limit.covers(role) => return Err(TenancyError::TooWide),
         (limit, role) => role.or(limit),

@@ -45,16 +45,17 @@ impl OidcLinkBody {
     }
 
     /// Of an agent of this organization.
-    pub(super) fn in_organization(identity: &Identity, org: OrgId) -> Self {
+    pub(super) fn in_organization(issuer: &str, subject: &str, org: OrgId) -> Self {
         Self {
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
             org: Some(*org.bytes()),
-            ..Self::of_account(identity)
         }
     }
 
     /// Whether it links this identity.
-    pub(super) fn is_of(&self, identity: &Identity) -> bool {
-        self.issuer == identity.issuer() && self.subject == identity.subject()
+    pub(super) fn is_of(&self, issuer: &str, subject: &str) -> bool {
+        self.issuer == issuer && self.subject == subject
     }
 
     /// Whether it links it to an agent of this organization.
@@ -163,7 +164,10 @@ impl Tenancy {
             .record_by_lookup::<OidcLinkBody>(OrgId::PLATFORM, &lookup)
             .await?;
         match held {
-            Some(held) if !held.body.is_of(identity) || held.body.org.is_some() => {
+            Some(held)
+                if !held.body.is_of(identity.issuer(), identity.subject())
+                    || held.body.org.is_some() =>
+            {
                 Err(TenancyError::misplaced("an identity"))
             }
             held => Ok(held),
@@ -171,7 +175,7 @@ impl Tenancy {
     }
 
     async fn identity_lookup(&self, identity: &Identity) -> Result<[u8; 32], TenancyError> {
-        let name = identity_name(identity);
+        let name = identity_name(identity.issuer(), identity.subject());
         Ok(self.keyring.platform_lookup(IDENTITY, &name).await?)
     }
 }
@@ -192,9 +196,9 @@ impl Held<OidcLinkBody> {
 }
 
 /// Issuer and subject have lengths of their own in it: no two identities share a name.
-pub(super) fn identity_name(identity: &Identity) -> Vec<u8> {
+pub(super) fn identity_name(issuer: &str, subject: &str) -> Vec<u8> {
     let mut name = Vec::new();
-    for part in [identity.issuer(), identity.subject()] {
+    for part in [issuer, subject] {
         name.extend_from_slice(&(part.len() as u64).to_be_bytes());
         name.extend_from_slice(part.as_bytes());
     }

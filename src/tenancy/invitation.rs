@@ -47,6 +47,29 @@ pub struct NewInvitation {
     pub token: Zeroizing<String>,
 }
 
+/// An invitation that was drawn and cannot be accepted yet.
+pub struct DraftInvitation {
+    id: InvitationId,
+    secret: Zeroizing<String>,
+}
+
+impl DraftInvitation {
+    /// One that was drawn before, and kept sealed since.
+    pub fn recalled(id: InvitationId, secret: Zeroizing<String>) -> Self {
+        Self { id, secret }
+    }
+
+    /// Which.
+    pub fn id(&self) -> InvitationId {
+        self.id
+    }
+
+    /// What its token proves. The one exit.
+    pub fn expose(&self) -> &str {
+        &self.secret
+    }
+}
+
 /// What the record of an invitation holds. Its state is the role.
 #[derive(Debug, Clone, Encode, Decode, CborLen)]
 #[cbor(map)]
@@ -103,6 +126,57 @@ impl Tenancy {
         self.open_organization(org).await?;
         self.invitation_made(org, email, Role::Owner, None, INVITATION_DEFAULT, vec![])
             .await
+    }
+
+    /// Draws an invitation. Nothing is stored: it cannot be accepted before
+    /// [`provision_owner`](Self::provision_owner) takes it.
+    pub fn draft_invitation(&self) -> DraftInvitation {
+        DraftInvitation {
+            id: InvitationId::from_bytes(self.new_id()),
+            secret: self.random_text("", ALPHABET, SECRET_LEN),
+        }
+    }
+
+    /// The invitation that was made of a draft, unless it is used or revoked.
+    pub async fn provisioned_owner(
+        &self,
+        _: &Operator,
+        org: OrgId,
+        draft: &DraftInvitation,
+    ) -> Result<Option<NewInvitation>, TenancyError> {
+        let held = self.record::<InvitationBody>(org, draft.id.bytes());
+        let Some(held) = held.await? else {
+            return Ok(None);
+        };
+        Ok(Some(NewInvitation {
+            invitation: held.invitation()?,
+            token: Token::print(org, draft.id, &draft.secret),
+        }))
+    }
+
+    /// Invites the owner of an organization that is being provisioned by an invitation that was
+    /// drawn before; one that was made before stands as it is.
+    pub async fn provision_owner(
+        &self,
+        operator: &Operator,
+        org: OrgId,
+        email: &Email,
+        draft: &DraftInvitation,
+    ) -> Result<NewInvitation, TenancyError> {
+        if let Some(made) = self.provisioned_owner(operator, org, draft).await? {
+            return Ok(made);
+        }
+        self.open_organization(org).await?;
+        self.invitation_stored(
+            draft,
+            org,
+            email,
+            Role::Owner,
+            None,
+            INVITATION_DEFAULT,
+            vec![],
+        )
+        .await
     }
 
     /// Up to `max` invitations after one, by age, expired ones among them.
@@ -281,10 +355,25 @@ impl Tenancy {
         role: Role,
         by: Option<PrincipalId>,
         valid_for: Duration,
+        guards: Vec<RecordGuard>,
+    ) -> Result<NewInvitation, TenancyError> {
+        let draft = self.draft_invitation();
+        self.invitation_stored(&draft, org, email, role, by, valid_for, guards)
+            .await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that an invitation is")]
+    async fn invitation_stored(
+        &self,
+        DraftInvitation { id, secret }: &DraftInvitation,
+        org: OrgId,
+        email: &Email,
+        role: Role,
+        by: Option<PrincipalId>,
+        valid_for: Duration,
         mut guards: Vec<RecordGuard>,
     ) -> Result<NewInvitation, TenancyError> {
-        let id = InvitationId::from_bytes(self.new_id());
-        let secret = self.random_text("", ALPHABET, SECRET_LEN);
+        let id = *id;
         let body = InvitationBody {
             email: email.as_str().to_owned(),
             digest: Sha256::digest(secret.as_bytes()).into(),
@@ -315,7 +404,7 @@ impl Tenancy {
                 created_ms: now_ms,
                 expires_ms,
             },
-            token: Token::print(org, id, &secret),
+            token: Token::print(org, id, secret),
         })
     }
 }

@@ -8,6 +8,7 @@ mod agent_identity;
 mod agent_log_in;
 mod agent_record;
 mod attempts;
+mod costs;
 mod credential;
 mod email;
 mod error;
@@ -36,6 +37,7 @@ pub use access_key::{AccessKey, DraftAccessKey, NewAccessKey};
 pub use account::{Account, NewAccount, SignUps};
 pub use agent::{Agent, AgentProfile, AgentState, SETTINGS_MAX};
 pub use agent_record::{AgentRecord, AgentRecordKind, Expected, RecordCursor, RecordPage};
+pub use costs::{CostCenter, CostCenterKind};
 pub use credential::{
     CredentialRequest, IssuedCredential, NewCredential, NewCredentialKind, Shown,
 };
@@ -43,7 +45,7 @@ pub use email::{Email, InvalidEmail};
 pub use error::TenancyError;
 pub use grant::{Grant, GrantFilter, GrantSubject, GrantTerms};
 pub use identity::LinkedIdentity;
-pub use invitation::{INVITATION_DEFAULT, Invitation, NewInvitation};
+pub use invitation::{DraftInvitation, INVITATION_DEFAULT, Invitation, NewInvitation};
 pub use member::Member;
 pub use organization::{GRACE_DEFAULT, Organization, Ownership, Transition};
 pub use password::{InvalidPassword, Password};

@@ -8,6 +8,7 @@ use super::profile::ProfileBody;
 use super::record::write;
 use super::service::Tenancy;
 use super::standing::standing;
+use super::text::Label;
 use crate::authz::{DeleteOrganization, Operator, Permit, ReadSettings, Role, Standing};
 use crate::catalog::{CommitError, Conflict, Mutation, OrgState, OrganizationRow};
 use crate::keyring::Provisioned;
@@ -92,6 +93,48 @@ impl Tenancy {
             })
             .await?;
         Ok(row.into())
+    }
+
+    /// Makes an organization by an identifier that was drawn before; one that was made before
+    /// stands as it is.
+    pub async fn provision_organization(
+        &self,
+        _: &Operator,
+        org: OrgId,
+        slug: Slug,
+        name: Option<&Label>,
+    ) -> Result<Organization, TenancyError> {
+        if self.catalog.organization(org).await?.is_some() {
+            return Ok(self.organization_row(org).await?.into());
+        }
+        let name = name.map_or(slug.as_str(), Label::as_str).to_owned();
+        let founding = Founding {
+            org,
+            slug,
+            name,
+            owner: None,
+        };
+        match self.found(founding).await {
+            // The identifier was, by another process at the same call.
+            Err(TenancyError::SlugTaken) if self.catalog.organization(org).await?.is_some() => {
+                Ok(self.organization_row(org).await?.into())
+            }
+            founded => Ok(founded?.into()),
+        }
+    }
+
+    /// An organization by its identifier, also a destroyed one, which has no slug.
+    pub async fn organization_by_id(
+        &self,
+        _: &Operator,
+        org: OrgId,
+    ) -> Result<Organization, TenancyError> {
+        Ok(self.organization_row(org).await?.into())
+    }
+
+    /// An identifier for an organization that is about to be made.
+    pub fn draw_organization(&self, _: &Operator) -> OrgId {
+        OrgId::from_bytes(self.new_id())
     }
 
     /// Makes an organization with its first keys, its profile and its owner, in one transaction.

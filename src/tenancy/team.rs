@@ -233,7 +233,7 @@ impl Tenancy {
 }
 
 impl Held<TeamBody> {
-    fn team(&self) -> Team {
+    pub(super) fn team(&self) -> Team {
         Team {
             id: TeamId::from_bytes(self.row.id),
             name: self.body.name.clone(),

@@ -5,12 +5,14 @@ mod amend;
 mod cache;
 mod changes;
 mod defaults;
+mod due;
 mod error;
 mod model;
 mod page;
 mod password;
 mod record;
 mod service;
+mod shape;
 mod share;
 mod update;
 mod upkeep;
@@ -20,6 +22,7 @@ mod versions;
 mod tests;
 
 pub use defaults::Defaults;
+pub use due::{Due, DueSecret, Ended};
 pub use error::VaultError;
 pub use model::{
     Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,

@@ -71,8 +71,6 @@ pub struct Settings {
     pub remind_ms: Option<u64>,
     /// Names and values as HashiCorp Vault keeps them beside a secret.
     pub custom: Tags,
-    /// A resource policy, as it was given: kept and shown.
-    pub policy: Option<String>,
 }
 
 /// A value about to be written.

@@ -50,23 +50,27 @@ impl Vault {
     ) -> Result<SecretPage, VaultError> {
         let session = self.session(&permit).await?;
         let listing = self.listings.of(&session).await?;
-        let is_after = |secret: &Description| match after {
-            Some(after) => order.compare(&order.place(secret), after) == Ordering::Greater,
-            None => true,
+        let after = after.map(|after| (after.ms, &after.path));
+        let is_after = |secret: &Description| {
+            after.is_none_or(|after| order.compare(order.key(secret), after).is_gt())
         };
-        let mut found: Vec<_> = listing
+        let mut found: Vec<&Arc<Description>> = listing
             .below(permit.path_prefix().as_str(), None)
             .filter(|secret| is_after(secret) && matches(secret))
-            .map(|secret| (order.place(secret), secret))
             .collect();
-        found.sort_unstable_by(|(one, _), (other, _)| order.compare(one, other));
+        let compare = |one: &&Arc<Description>, other: &&Arc<Description>| {
+            order.compare(order.key(one), order.key(other))
+        };
+        let truncated = found.len() > max;
+        if truncated {
+            // A page costs one look at each secret, not the sorting of all.
+            found.select_nth_unstable_by(max, compare);
+            found.truncate(max);
+        }
+        found.sort_unstable_by(compare);
         Ok(SecretPage {
-            truncated: found.len() > max,
-            secrets: found
-                .into_iter()
-                .take(max)
-                .map(|(_, secret)| Arc::clone(secret))
-                .collect(),
+            secrets: found.into_iter().map(Arc::clone).collect(),
+            truncated,
         })
     }
 }
@@ -74,21 +78,26 @@ impl Vault {
 impl Order {
     /// Where a secret stands.
     pub fn place(self, secret: &Description) -> OrderPlace {
+        let (ms, path) = self.key(secret);
         OrderPlace {
-            ms: match self.by {
-                OrderBy::Path => 0,
-                OrderBy::Created => secret.created_ms,
-                OrderBy::Changed => secret.changed_ms,
-            },
-            path: secret.path.clone(),
+            ms,
+            path: path.clone(),
         }
     }
 
-    fn compare(self, one: &OrderPlace, other: &OrderPlace) -> Ordering {
-        let ascending = (one.ms, &one.path).cmp(&(other.ms, &other.path));
+    fn key(self, secret: &Description) -> (u64, &SecretPath) {
+        let ms = match self.by {
+            OrderBy::Path => 0,
+            OrderBy::Created => secret.created_ms,
+            OrderBy::Changed => secret.changed_ms,
+        };
+        (ms, &secret.path)
+    }
+
+    fn compare(self, one: (u64, &SecretPath), other: (u64, &SecretPath)) -> Ordering {
         match self.descending {
-            true => ascending.reverse(),
-            false => ascending,
+            true => other.cmp(&one),
+            false => one.cmp(&other),
         }
     }
 }

@@ -4,6 +4,7 @@ use minicbor::{CborLen, Decode, Decoder, Encode};
 use names::SecretPath;
 use zeroize::Zeroizing;
 
+use super::due::Due;
 use super::error::VaultError;
 use super::model::{Description, Kind, Settings, State, Value, VersionInfo, VersionState};
 use crate::catalog::RecordRow;
@@ -16,6 +17,8 @@ pub(super) struct Held {
     pub(super) values: Vec<[u8; 16]>,
     /// Counts versions: numbers are never given twice.
     pub(super) last_number: u64,
+    /// Up to when it has been told what time brought to the secret.
+    pub(super) told_ms: u64,
 }
 
 /// The record of a secret as CBOR.
@@ -49,9 +52,9 @@ struct Stored {
     #[n(12)]
     custom: BTreeMap<String, String>,
     #[n(13)]
-    policy: Option<String>,
-    #[n(14)]
     changed_ms: u64,
+    #[n(15)]
+    told_ms: u64,
 }
 
 #[derive(Encode, Decode, CborLen)]
@@ -125,8 +128,8 @@ impl Held {
             expires_ms: settings.expires_ms,
             remind_ms: settings.remind_ms,
             custom: settings.custom.clone(),
-            policy: settings.policy.clone(),
             changed_ms: *changed_ms,
+            told_ms: self.told_ms,
         };
         minicbor::to_vec(&stored).map_err(VaultError::damaged)
     }
@@ -143,6 +146,7 @@ impl Held {
         Ok(Self {
             values: values.collect(),
             last_number: stored.last_number,
+            told_ms: stored.told_ms,
             description: Description {
                 path,
                 id: row.id,
@@ -157,10 +161,9 @@ impl Held {
                     expires_ms: stored.expires_ms,
                     remind_ms: stored.remind_ms,
                     custom: stored.custom,
-                    policy: stored.policy,
                 },
                 state: match (row.state, row.expires_ms) {
-                    (ACTIVE, None) => State::Active,
+                    (ACTIVE, _) => State::Active,
                     (DELETED, Some(at_ms)) => State::Deleted { at_ms },
                     _ => return Err(unreadable()),
                 },
@@ -186,12 +189,18 @@ impl Held {
         })
     }
 
-    /// The state and the end of the record.
+    /// The state and the end of the record. A secret in use ends nowhere: there stands when
+    /// something is next to be told of it.
     pub(super) fn row_state(&self) -> (u8, Option<u64>) {
         match self.description.state {
-            State::Active => (ACTIVE, None),
+            State::Active => (ACTIVE, self.next_due_ms()),
             State::Deleted { at_ms } => (DELETED, Some(at_ms)),
         }
+    }
+
+    fn next_due_ms(&self) -> Option<u64> {
+        let times = Due::of(&self.description.settings).map(|(_, at_ms)| at_ms);
+        times.filter(|at_ms| *at_ms > self.told_ms).min()
     }
 }
 

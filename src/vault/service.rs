@@ -3,17 +3,17 @@ use std::sync::Arc;
 use names::SecretPath;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::cache::Listings;
 use super::changes::{Outcome, Session, Values};
 use super::defaults::Defaults;
 use super::error::VaultError;
 use super::model::{
-    Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Revealed, Selector, Settings,
+    Change, Check, Deletion, Description, NewSecret, NewValue, Revealed, Selector, Settings,
     StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
 };
 use super::record::Held;
+use super::shape::check_shape;
 use super::update::apply;
 use super::versions::{Addition, STAGES_MAX, check_stage};
 use crate::authz::{
@@ -468,6 +468,7 @@ impl Vault {
             },
             values: Vec::new(),
             last_number: 0,
+            told_ms: 0,
         }
     }
 
@@ -589,60 +590,7 @@ pub(super) fn check_described(
              512",
         ));
     }
-    if settings
-        .policy
-        .as_ref()
-        .is_some_and(|policy| policy.len() > POLICY_BYTES_MAX)
-    {
-        return Err(VaultError::Invalid(
-            "a policy has at most 20,480 characters",
-        ));
-    }
     Ok(())
-}
-
-/// A value has the members that its kind names. What they hold is not looked at, and no error
-/// quotes it.
-pub(super) fn check_shape(kind: Kind, value: &Value) -> Result<(), VaultError> {
-    let Some(members) = kind.members() else {
-        return match (kind, value) {
-            (Kind::ApiKey, Value::Binary(_)) => Err(VaultError::Invalid("an API key is text")),
-            _ => Ok(()),
-        };
-    };
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(value.expose())
-        .map_err(|_| VaultError::Invalid("the value of a secret of this kind is a JSON object"))?;
-    let has = |member: &&str| {
-        object
-            .get(*member)
-            .is_some_and(serde_json::Value::is_string)
-    };
-    let is_whole = members.iter().all(has);
-    wipe(object);
-    if is_whole {
-        Ok(())
-    } else {
-        Err(VaultError::Invalid(
-            "the value lacks a member that its kind has",
-        ))
-    }
-}
-
-/// Wipes the texts of a parsed value before their memory is given back.
-fn wipe(object: serde_json::Map<String, serde_json::Value>) {
-    for (_, value) in object {
-        match value {
-            serde_json::Value::String(text) => drop(Zeroizing::new(text)),
-            serde_json::Value::Object(inner) => wipe(inner),
-            serde_json::Value::Array(items) => wipe(
-                items
-                    .into_iter()
-                    .map(|item| (String::new(), item))
-                    .collect(),
-            ),
-            _ => {}
-        }
-    }
 }
 
 /// As Amazon limits a value (Secrets Manager API reference, CreateSecret).
@@ -651,7 +599,6 @@ const DESCRIPTION_CHARS_MAX: usize = 2_048;
 const TAGS_MAX: usize = 50;
 /// As HashiCorp Vault limits custom metadata (KV secrets engine v2 API).
 const CUSTOM_MAX: usize = 64;
-const POLICY_BYTES_MAX: usize = 20_480;
 const SUFFIX_ALPHABET: &[u8; 62] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// A change in between is a write of somebody else; each round one of them is done.

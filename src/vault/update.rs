@@ -4,8 +4,9 @@ use super::error::VaultError;
 use super::model::{Change, Description, NewValue, VersionInfo, Written};
 use super::record::Held;
 use super::service::{
-    ATTEMPTS_MAX, Vault, active, addition, check_current, check_described, check_shape, check_value,
+    ATTEMPTS_MAX, Vault, active, addition, check_current, check_described, check_value,
 };
+use super::shape::check_shape;
 use crate::authz::{Action, OfSecret, Permit, PutSecret};
 
 impl Vault {

@@ -1,11 +1,10 @@
 //! Changes of a secret by whoever may write or delete it and need not be shown what it is.
 
-use super::changes::{Outcome, Values, deletions, opened};
+use super::changes::{Outcome, Values};
 use super::error::VaultError;
-use super::model::{Description, Settings, State, VersionState, stages};
+use super::model::{Description, Settings, VersionState, stages};
 use super::service::{Vault, check_described};
 use crate::authz::{DeleteSecret, Permit, PutSecret};
-use crate::catalog::{CommitError, Conflict, JobCatalog, Mutation, RecordRow, Unverified};
 
 impl Vault {
     /// Changes how a secret is kept.
@@ -25,30 +24,6 @@ impl Vault {
             Ok(Outcome::Kept(Values::default()))
         })
         .await
-    }
-
-    /// Deletes a secret whose recovery window has ended, with its values. Says whether it did: what
-    /// was restored or deleted meanwhile is left as it is.
-    pub async fn end(
-        &self,
-        job: &JobCatalog,
-        claimed: Unverified<RecordRow>,
-    ) -> Result<bool, VaultError> {
-        let keys = self.keyring.open_for_job(job).await?;
-        let held = opened(&keys, claimed)?;
-        let now_ms = self.clock.now_ms();
-        let is_due = matches!(held.description.state, State::Deleted { at_ms } if at_ms <= now_ms);
-        if !is_due {
-            return Ok(false);
-        }
-        let writes = deletions(&held);
-        let guards = Vec::new();
-        match job.commit(Mutation::CommitRecords { writes, guards }).await {
-            Ok(_) => Ok(true),
-            Err(CommitError::Conflict(Conflict::Changed | Conflict::Missing)) => Ok(false),
-            Err(CommitError::Conflict(conflict)) => Err(conflict.into()),
-            Err(CommitError::Store(error)) => Err(error.into()),
-        }
     }
 
     /// Deletes the current version so that it can be brought back. Where there is none, or it is

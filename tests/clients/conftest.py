@@ -90,6 +90,8 @@ def run(server, tmp_path):
             [Path(sys.executable).parent / program, *map(str, arguments)],
             env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
             | environment,
+            # What a program leaves behind is no part of the suites.
+            cwd=tmp_path,
             input=stdin,
             capture_output=True,
         )

@@ -1,14 +1,13 @@
 """HashiCorp Vault's KV version 2 on the control listener, by hvac as it is."""
 
 import base64
-import itertools
 import json
-from dataclasses import dataclass
 
 import hvac
 import pytest
 from hvac import exceptions
 
+from people import Holder, People
 from server import Server
 
 
@@ -19,45 +18,6 @@ def server(tmp_path_factory):
     server.start()
     yield server
     server.stop()
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Somebody with a token, in one organization."""
-
-    token: str
-    organization: str
-    slug: str
-    principal: str
-
-
-class People:
-    """Makes people with organizations of their own, agents, and tokens of either."""
-
-    def __init__(self, server):
-        self.ask = server.ask
-        self.sign_up = server.sign_up
-        self.names = (f"somebody-{number}@example.com" for number in itertools.count())
-
-    def owner(self):
-        made = self.sign_up(next(self.names))
-        return Holder(made["token"], made["organization"], made["slug"], made["principal"])
-
-    def agent(self, owner, actions, resources):
-        """With a grant and an API token."""
-        organization = f"/organizations/{owner.organization}"
-        agent = self.ask(owner.token, "POST", f"{organization}/agents", {"name": "agent"})["id"]
-        grant = {"subject": {"agent": agent}, "actions": actions, "resources": resources}
-        self.ask(owner.token, "POST", f"{organization}/grants", grant)
-        credentials = f"{organization}/agents/{agent}/credentials"
-        made = self.ask(owner.token, "POST", credentials, {"kind": "api-token"})
-        return Holder(made["token"], owner.organization, owner.slug, agent)
-
-    def token(self, holder):
-        """An API token of the same principal."""
-        credentials = f"/organizations/{holder.organization}/self/credentials"
-        made = self.ask(holder.token, "POST", credentials, {"kind": "api-token"})
-        return Holder(made["token"], holder.organization, holder.slug, holder.principal)
 
 
 @pytest.fixture(scope="module")

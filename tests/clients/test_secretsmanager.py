@@ -518,10 +518,38 @@ def test_keys_that_are_none(secrets_of, server, made, name):
         (Key(server.key.id, "not the secret"), "InvalidSignatureException"),
     ]:
         assert error(secrets_of(key).get_secret_value, SecretId=name) == code
-    reader = secrets_of(server.create_key("default", "--read-only"))
+    reader = secrets_of(server.create_key("home", "--read-only"))
     assert value(reader, name) == "first"
     refused = error(reader.put_secret_value, SecretId=name, SecretString="x")
     assert refused == "AccessDeniedException"
+
+
+def test_nothing_of_a_secret_is_in_a_file_or_a_log(secrets, unchecked, server, name):
+    sent = {
+        "name": f"{name}/{uuid.uuid4()}",
+        "value": str(uuid.uuid4()),
+        "bytes": str(uuid.uuid4()),
+        "description": str(uuid.uuid4()),
+        "tag": str(uuid.uuid4()),
+    }
+    secrets.create_secret(
+        Name=sent["name"],
+        SecretString=sent["value"],
+        Description=sent["description"],
+        Tags=[{"Key": sent["tag"], "Value": "x"}],
+    )
+    secrets.put_secret_value(SecretId=sent["name"], SecretBinary=sent["bytes"].encode())
+    assert value(secrets, sent["name"], VersionStage="AWSPREVIOUS") == sent["value"]
+    wrong = {"SecretString": sent["value"], "VersionStages": [""]}
+    error(unchecked.put_secret_value, SecretId=sent["name"], **wrong)
+    error(unchecked.create_secret, Name=sent["name"], SecretString=sent["value"])
+    kept = [path.read_bytes() for path in server.directory.rglob("*") if path.is_file()]
+    assert any(b"SQLite format 3" in file for file in kept)
+    said = "".join(server.log).encode()
+    for what, text in sent.items():
+        for written in text.encode(), base64.b64encode(text.encode()), text.encode().hex().encode():
+            assert not any(written in file for file in kept), what
+            assert written not in said, what
 
 
 # The command line.

@@ -3,6 +3,8 @@
 
 mod api;
 mod kv;
+mod secrets;
+mod sts;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -359,7 +361,7 @@ fn raw(answer: &Answer) -> String {
     let mut body = text(answer);
     let mut headers: HeaderMap = answer.headers.clone();
     headers.remove("date");
-    for name in ["x-amz-request-id", "x-request-id"] {
+    for name in ["x-amz-request-id", "x-amzn-requestid", "x-request-id"] {
         if let Some(id) = headers.remove(name) {
             body = body.replace(id.to_str().expect("text"), "{request}");
         }

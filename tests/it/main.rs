@@ -2,6 +2,7 @@
 
 mod activity;
 mod api;
+mod billing;
 mod cli;
 mod corpora;
 mod crash;
@@ -11,6 +12,8 @@ mod failing;
 mod isolation;
 mod large;
 mod layers;
+mod leaks;
+mod life;
 mod plans;
 mod s3;
 mod secrets;
@@ -19,3 +22,4 @@ mod signing;
 mod support;
 mod tidy;
 mod transplants;
+mod vault;

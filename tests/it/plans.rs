@@ -172,6 +172,40 @@ async fn of_64_agents_at_once_the_one_that_there_is_place_for_is_made() {
     assert_eq!(limits.body["items"], json!([expected]));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_64_secrets_at_once_the_one_that_there_is_place_for_is_made() {
+    let gateway = Gateway::start(TOKEN).await;
+    let operator = Bearer::new(gateway.control, TOKEN);
+    let client = gateway.secrets_client(&gateway.tenant("acme").await);
+    plan(&operator, "acme", json!({ "secrets": 1 })).await;
+    let create = |n| {
+        let body = json!({ "Name": format!("s{n}"), "SecretString": "x" }).to_string();
+        let client = &client;
+        async move {
+            let answer = client.ask("secretsmanager.CreateSecret", &body).await;
+            answer.expect("an answer")
+        }
+    };
+    let made = join_all((0..64).map(create)).await;
+    let is_made = |answer: &&Answer| answer.status == StatusCode::OK;
+    assert_eq!(made.iter().filter(is_made).count(), 1);
+    for refused in made.iter().filter(|answer| !is_made(answer)) {
+        let text = String::from_utf8_lossy(&refused.body);
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{text}");
+        // Not the code that clients take for a call to be tried again.
+        assert!(text.contains("InvalidRequestException"), "{text}");
+        assert!(text.contains("allows 1 secrets"), "{text}");
+    }
+    let hourly = json!({ "slug": "hourly", "name": "x", "limits": { "requests_per_hour": 64 } });
+    assert_eq!(operator.post("/plans", hourly).await.status, 201);
+    let assigned = assign(&operator, "acme", Some("hourly")).await;
+    assert_eq!(assigned.status, 200, "{}", assigned.body);
+    let refused = create(64).await;
+    let text = String::from_utf8_lossy(&refused.body);
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{text}");
+    assert!(text.contains("InvalidRequestException"), "{text}");
+}
+
 #[tokio::test]
 async fn an_exhausted_hour_answers_when_there_is_more_and_lets_its_usage_be_read() {
     let gateway = Gateway::start(TOKEN).await;

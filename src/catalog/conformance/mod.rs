@@ -46,6 +46,7 @@ pub(super) async fn conforms(store: &dyn Store) {
     stored::what_is_stored_stays_within_its_limits(store).await;
     stored::one_of_many_gets_the_last_room(store).await;
     stored::use_is_counted_by_principal_and_bucket(store).await;
+    stored::what_is_counted_once_is_counted_once(store).await;
 
     organizations::organizations_are_made_with_their_key(store).await;
     organizations::organizations_are_replaced_in_sequence(store).await;

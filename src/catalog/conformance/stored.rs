@@ -8,8 +8,38 @@ use super::world::{
 };
 use crate::catalog::{
     Accounting, Body, CommitVersion, CompletedUpload, Conflict, Effect, Expect, Meter, Mutation,
-    Recount, Store, Stored, StoredLimits, TaggedRow, UsageDelta, UsageSubject, UsageSubjectKind,
+    RecordKind, RecordWrite, Recount, Store, Stored, StoredLimits, TaggedRow, UsageDelta,
+    UsageSubject, UsageSubjectKind,
 };
+
+pub(in crate::catalog) async fn what_is_counted_once_is_counted_once(store: &dyn Store) {
+    let world = World::new(store, 909).await;
+    let mark = world.record_row(RecordKind::Idempotency);
+    let count = |meter, amount| {
+        let usage = vec![UsageDelta {
+            hour_ms: HOUR,
+            meter,
+            subject: UsageSubject::Whole,
+            amount,
+        }];
+        let writes = vec![RecordWrite::Insert(tagged(mark.clone(), 1))];
+        world.commit(Mutation::CountOnce { writes, usage })
+    };
+    // What is stored is counted by the catalog itself: nothing of it is done.
+    let refused = count(Meter::StoredBytes, 1).await;
+    assert_eq!(refused, Err(Conflict::Missing));
+    let counted = join_all((0..16).map(|_| count(Meter::ToolCalls, 3))).await;
+    assert_eq!(counted.iter().filter(|one| one.is_ok()).count(), 1);
+    assert!(
+        counted
+            .iter()
+            .all(|one| matches!(one, Ok(_) | Err(Conflict::Exists)))
+    );
+    let sums = store.usage(world.org, 0, u64::MAX >> 1).await.unwrap();
+    let calls = sums.iter().filter(|sum| sum.meter == Meter::ToolCalls);
+    assert_eq!(calls.map(|sum| sum.amount).sum::<i64>(), 3);
+    assert_eq!(world.stored().await, (0, 0));
+}
 
 pub(in crate::catalog) async fn what_is_stored_stays_within_its_limits(store: &dyn Store) {
     let world = World::new(store, 901).await;

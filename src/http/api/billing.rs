@@ -5,6 +5,7 @@ use names::OrgId;
 use super::ask::{Ask, empty, made, shown, time_ms};
 use super::billing_view::{BalanceView, CreditRequest, LineView, StatementView};
 use super::endpoint::Endpoint;
+use super::once::REPLAYED;
 use super::operator::slug;
 use super::problem::Problem;
 use super::public::label;
@@ -100,7 +101,12 @@ pub(super) async fn answer_operator(
             .grant_credit(act, &api.credits, &slug(ask)?, grant)
             .await?;
         let view = LineView::from(&line);
-        return if is_new { made(&view) } else { shown(&view) };
+        let mut answer = made(&view)?;
+        if !is_new {
+            let headers = answer.head.headers_mut();
+            headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        return Ok(answer);
     }
     let found = api.administration.organization(act, &slug(ask)?).await?;
     let permit = read_usage_as_operator(act.operator, found.org);

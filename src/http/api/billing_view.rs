@@ -88,10 +88,10 @@ pub struct LineView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// Of a charge: what was used.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub charged: Vec<ChargedView>,
     /// Of a charge: what paid for it, and for what was owed before.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payments: Vec<PaymentView>,
 }
 

@@ -6,7 +6,8 @@ use super::view::*;
 use crate::authz::{self, Role, Scope, Standing};
 use crate::tenancy::{
     AccessKey, Account, Agent, AgentRecord, AgentState, Grant, GrantSubject, Invitation,
-    IssuedCredential, Member, NewAccessKey, Organization, Profile, Seat, Task, Team, Value,
+    IssuedCredential, LinkedIdentity, Member, NewAccessKey, Organization, Profile, Seat, Task,
+    Team, Value,
 };
 
 impl From<&Organization> for OrganizationView {
@@ -74,6 +75,16 @@ impl<'a> From<&'a NewAccessKey> for NewAccessKeyView<'a> {
             secret: &key.secret,
             scope: key.scope.into(),
             created_at: rfc_3339(key.created_ms),
+        }
+    }
+}
+
+impl From<&LinkedIdentity> for IdentityView {
+    fn from(linked: &LinkedIdentity) -> Self {
+        Self {
+            issuer: linked.issuer.clone(),
+            subject: linked.subject.clone(),
+            linked_at: rfc_3339(linked.since_ms),
         }
     }
 }

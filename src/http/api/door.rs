@@ -8,7 +8,8 @@ use super::problem::Problem;
 use super::route::{self, Audience, Found, Route, Segments};
 use super::service::Api;
 use super::{
-    account, agents, billing, credentials, grants, organization, people, plans, secrets, shares,
+    account, agents, billing, credentials, grants, identities, organization, people, plans,
+    secrets, shares, usage,
 };
 use crate::authn::Authn;
 use crate::authz::{Access, Action, Caller, OfSubject, RevealSecret, action_named};
@@ -88,10 +89,12 @@ impl Api {
             Endpoint::Agents(what) => agents::answer(self, call, ask, what).await,
             Endpoint::Grants(what) => grants::answer(self, call, ask, what).await,
             Endpoint::Credentials(what) => credentials::answer(self, call, ask, what).await,
+            Endpoint::Usage(what) => usage::answer(self, call, ask, what).await,
             Endpoint::Secrets(what) => secrets::answer(self, call, ask, what).await,
             Endpoint::Shares(what) => shares::answer(self, call, ask, what).await,
             Endpoint::Billing(what) => billing::answer(self, call, ask, what).await,
             Endpoint::Plans(what) => plans::answer(self, call, what).await,
+            Endpoint::Identities(what) => identities::answer(self, call, ask, what).await,
             Endpoint::Public(_) | Endpoint::Operator(_) => Err(Problem::no_such_path()),
         };
         match ask.if_match()? {

@@ -3,6 +3,7 @@ use super::agents::{self, Agents};
 use super::billing::{self, Billing};
 use super::credentials::{self, Credentials};
 use super::grants::{self, Grants};
+use super::identities::{self, Identities};
 use super::operator::{self, OperatorDoes};
 use super::organization::{self, OfOrganization};
 use super::people::{self, People};
@@ -11,6 +12,7 @@ use super::public::{self, Public};
 use super::route::Route;
 use super::secrets::{self, Secrets};
 use super::shares::{self, Shares};
+use super::usage::{self, OfUsage};
 
 /// What a route leads to, by area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +27,14 @@ pub(super) enum Endpoint {
     Credentials(Credentials),
     Plans(Plans),
     Billing(Billing),
+    Usage(OfUsage),
     Secrets(Secrets),
     Shares(Shares),
+    Identities(Identities),
 }
 
 /// Every route there is, by area.
-pub(super) const TABLES: [&[Route]; 12] = [
+pub(super) const TABLES: [&[Route]; 14] = [
     public::ROUTES,
     operator::ROUTES,
     account::ROUTES,
@@ -41,6 +45,8 @@ pub(super) const TABLES: [&[Route]; 12] = [
     credentials::ROUTES,
     plans::ROUTES,
     billing::ROUTES,
+    usage::ROUTES,
     secrets::ROUTES,
     shares::ROUTES,
+    identities::ROUTES,
 ];

@@ -66,4 +66,4 @@ impl From<OpsError> for Problem {
     }
 }
 
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");

@@ -1,5 +1,3 @@
-use http::HeaderValue;
-use http::header::LOCATION;
 use names::{AccessKeyId, OrgId, Slug};
 use zeroize::Zeroizing;
 
@@ -9,17 +7,19 @@ use super::endpoint::Endpoint;
 use super::organization::{OfOrganization, usage_of};
 use super::plans;
 use super::problem::Problem;
+use super::provision;
 use super::public::{chosen, email_of, label};
-use super::route::{Audience, PAGED, ROOT, Route};
+use super::route::{Audience, PAGED, Route};
 use super::service::Api;
+use super::usage;
 use super::view::{
     AccessKeyRequest, AccessKeyView, AccountView, NewAccessKeyView, NewOrganization,
-    OrganizationView, PageView, SignUp,
+    OrganizationView, PageView, ProvisionedView, SignUp,
 };
 use crate::authz::read_usage_as_operator;
 use crate::http::pipeline::Answer;
 use crate::ops::Act;
-use crate::tenancy::{NewAccount, Ownership, Transition};
+use crate::tenancy::{NewAccount, Transition};
 
 /// What the platform's operator does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +39,11 @@ pub(super) const ROUTES: &[Route] = &[
         "CreateOrganization",
         Audience::Operator,
         Endpoint::Operator(OperatorDoes::CreateOrganization),
-        "Makes an organization with keys of its own.",
+        "Makes an organization with keys of its own, and with an idempotency key all that its \
+         template names; sent again, it goes on with the same one.",
     )
     .takes::<NewOrganization>()
-    .makes::<OrganizationView>(),
+    .makes::<ProvisionedView<'static>>(),
     Route::get(
         "/organizations",
         "ListOrganizations",
@@ -137,25 +138,13 @@ pub(super) async fn answer(
             let permit = read_usage_as_operator(act.operator, found.org);
             return usage_of(api, permit, ask).await;
         }
+        Endpoint::Usage(what) => return usage::answer_operator(api, act, ask, what).await,
         Endpoint::Billing(what) => return billing::answer_operator(api, act, ask, what).await,
         Endpoint::Plans(what) => return plans::answer_operator(api, act, ask, what).await,
         _ => return Err(Problem::not_for_you("this is for members and agents")),
     };
     match what {
-        OperatorDoes::CreateOrganization => {
-            let NewOrganization { slug } = ask.json()?;
-            let slug = Slug::parse(&slug)
-                .map_err(|error| Problem::invalid(error.to_string()).at("slug"))?;
-            let location = HeaderValue::from_str(&format!("{ROOT}/organizations/{slug}"))
-                .map_err(Problem::internal)?;
-            let organization = api
-                .administration
-                .create_organization(act, slug, Ownership::Provisioned)
-                .await?;
-            let mut answer = made(&OrganizationView::from(&organization))?;
-            answer.head.headers_mut().insert(LOCATION, location);
-            Ok(answer)
-        }
+        OperatorDoes::CreateOrganization => provision::create(api, act, ask).await,
         OperatorDoes::ListOrganizations => {
             let page = ask.page(|after| after.parse::<OrgId>().ok())?;
             let found = api

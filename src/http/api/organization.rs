@@ -297,6 +297,13 @@ impl From<&crate::metering::HourUsage> for HourUsageView {
             requests: hour.requests,
             ingress_bytes: hour.ingress_bytes,
             egress_bytes: hour.egress_bytes,
+            secret_reads: hour.secret_reads,
+            secret_uses: hour.secret_uses,
+            agent_runs: hour.agent_runs,
+            input_tokens: hour.input_tokens,
+            output_tokens: hour.output_tokens,
+            tool_calls: hour.tool_calls,
+            compute_seconds: hour.compute_seconds,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::view::{
 };
 use crate::authz::{Action, ManagePeople, OfSubject, ReadPeople, SubjectKind};
 use crate::http::pipeline::{Answer, Call};
+use crate::tenancy::NewInvitation;
 
 /// What is asked about members, invitations and teams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,10 +263,7 @@ pub(super) async fn answer(
                 OfSubject::one(SubjectKind::Invitation, invited.invitation.id.to_string())
                     .to_string(),
             );
-            made(&NewInvitationView {
-                invitation: InvitationView::from(&invited.invitation),
-                token: &invited.token,
-            })
+            made(&invitation_view(&invited))
         }
         People::ListInvitations => {
             let page = ask.page(|after| after.parse::<InvitationId>().ok())?;
@@ -337,5 +335,13 @@ pub(super) async fn answer(
             tenancy.remove_from_team(permit, principal).await?;
             Ok(done())
         }
+    }
+}
+
+/// An invitation with its token.
+pub(super) fn invitation_view(invited: &NewInvitation) -> NewInvitationView<'_> {
+    NewInvitationView {
+        invitation: InvitationView::from(&invited.invitation),
+        token: &invited.token,
     }
 }

@@ -165,7 +165,7 @@ pub(super) async fn answer_operator(
             let plan = plan.as_deref().map(Slug::parse).transpose();
             let plan = plan.map_err(|error| Problem::invalid(error.to_string()).at("plan"))?;
             let assigned = administration
-                .assign_plan(act, &slug(ask)?, plan.as_ref())
+                .assign_plan(act, &api.credits, &slug(ask)?, plan.as_ref())
                 .await?;
             shown(&AssignedPlanView {
                 plan: assigned.as_ref().map(PlanView::from),

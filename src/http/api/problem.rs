@@ -8,7 +8,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use crate::audit::AuditError;
-use crate::authn::AuthnError;
+use crate::authn::{AuthnError, OpenIdError};
 use crate::authz::{Limit, Refusal};
 use crate::http::pipeline::{Answer, Content, DoorError, Fault};
 use crate::metering::UsageError;
@@ -312,6 +312,32 @@ impl From<VaultError> for Problem {
             E::Damaged(what) => return Self::damaged(what),
         };
         Self::new(status, code, text)
+    }
+}
+
+impl From<OpenIdError> for Problem {
+    fn from(error: OpenIdError) -> Self {
+        use OpenIdError as E;
+        let text = error.to_string();
+        match error {
+            E::UnknownProvider => Self::new(StatusCode::NOT_FOUND, "no-such-provider", text),
+            E::RedirectUri => Self::invalid(text).at("redirect_uri"),
+            E::Unreachable(cause) => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "provider-unreachable",
+                "the identity provider cannot be asked now",
+            )
+            .with_fault(Fault::Operator(cause)),
+            E::Unavailable(cause) => Self::unavailable(cause),
+            E::Token(_)
+            | E::Audience
+            | E::Expired
+            | E::NotYetValid
+            | E::Nonce
+            | E::NotBegun
+            | E::Refused => Self::new(StatusCode::UNAUTHORIZED, "log-in-refused", text.clone())
+                .with_fault(Fault::Refused(text)),
+        }
     }
 }
 

@@ -6,12 +6,15 @@ use zeroize::Zeroizing;
 
 use super::ask::{Ask, empty, made};
 use super::endpoint::Endpoint;
+use super::identities;
 use super::problem::Problem;
 use super::route::{Audience, Route};
 use super::secret_view::{OpenedShareView, ShareOpening};
 use super::service::Api;
 use super::shares;
-use super::view::{LogIn, NewMember, SessionView, SignUp, rfc_3339};
+use super::view::{
+    BegunView, LogIn, LogInBegin, LogInReturned, NewMember, SessionView, SignUp, rfc_3339,
+};
 use crate::audit::SignInMethod;
 use crate::http::net::Peer;
 use crate::http::pipeline::{Answer, Content, Visit};
@@ -27,6 +30,8 @@ pub(super) enum Public {
     LogIn,
     JoinAsNew,
     OpenShare,
+    BeginOidc,
+    LogInByOidc,
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -74,6 +79,24 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .takes::<ShareOpening>()
     .gives::<OpenedShareView<'static>>(),
+    Route::post(
+        "/sessions/oidc/begin",
+        "BeginOidcLogIn",
+        Audience::Anybody,
+        Endpoint::Public(Public::BeginOidc),
+        "Begins a log-in at an OpenID provider: tells where the person goes, and what to keep meanwhile.",
+    )
+    .takes::<LogInBegin>()
+    .gives::<BegunView<'static>>(),
+    Route::post(
+        "/sessions/oidc",
+        "LogInByOidc",
+        Audience::Anybody,
+        Endpoint::Public(Public::LogInByOidc),
+        "Begins a session of the account whose identity a log-in at an OpenID provider proved.",
+    )
+    .takes::<LogInReturned>()
+    .makes::<SessionView<'static>>(),
 ];
 
 pub(super) async fn answer(
@@ -129,6 +152,8 @@ pub(super) async fn answer(
             session_view(&session)
         }
         Public::OpenShare => shares::open(api, visit, peer, ask).await,
+        Public::BeginOidc => identities::begin(api, ask).await,
+        Public::LogInByOidc => identities::log_in(api, visit, ask).await,
         Public::JoinAsNew => {
             let NewMember {
                 token,
@@ -151,7 +176,7 @@ pub(super) async fn answer(
 
 impl Api {
     /// Changes the session of a log-in for one in the organization that was named.
-    async fn session_elsewhere(
+    pub(super) async fn session_elsewhere(
         &self,
         visit: &Visit,
         session: NewSession,

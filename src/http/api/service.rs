@@ -9,11 +9,13 @@ use super::problem::Problem;
 use super::route::{self, Audience, Found};
 use super::{openapi, operator, public};
 use crate::audit::ActivityReader;
+use crate::authn::OpenId;
 use crate::authz::Operator;
 use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
-use crate::metering::{Credits, Metering};
+use crate::metering::{Credits, Metering, Usage};
+use crate::ops::provision::Provisioner;
 use crate::ops::{Act, Administration, Replays};
 use crate::tenancy::{SignUps, Tenancy};
 use crate::vault::Vault;
@@ -22,11 +24,14 @@ use crate::vault::Vault;
 pub struct Api {
     pub(super) tenancy: Arc<Tenancy>,
     pub(super) administration: Arc<Administration>,
+    pub(super) provisioner: Provisioner,
     pub(super) metering: Arc<Metering>,
     pub(super) credits: Arc<Credits>,
+    pub(super) usage: Usage,
     pub(super) activity: ActivityReader,
     pub(super) replays: Replays,
     pub(super) vault: Arc<Vault>,
+    pub(super) open_id: Arc<OpenId>,
     pub(super) sign_ups: SignUps,
     pub(super) document: bytes::Bytes,
     token: OperatorToken,
@@ -38,16 +43,22 @@ pub struct Parts {
     pub tenancy: Arc<Tenancy>,
     /// What the operator does.
     pub administration: Arc<Administration>,
+    /// What makes organizations from templates.
+    pub provisioner: Provisioner,
     /// What is used.
     pub metering: Arc<Metering>,
     /// What is paid with.
     pub credits: Arc<Credits>,
+    /// What is used, by its parts.
+    pub usage: Usage,
     /// What was done.
     pub activity: ActivityReader,
     /// What was answered before.
     pub replays: Replays,
     /// Secrets.
     pub vault: Arc<Vault>,
+    /// The providers by which people log in.
+    pub open_id: Arc<OpenId>,
 }
 
 impl Api {
@@ -56,20 +67,26 @@ impl Api {
         let Parts {
             tenancy,
             administration,
+            provisioner,
             metering,
             credits,
+            usage,
             activity,
             replays,
             vault,
+            open_id,
         } = parts;
         Self {
             tenancy,
             administration,
+            provisioner,
             metering,
             credits,
+            usage,
             activity,
             replays,
             vault,
+            open_id,
             sign_ups,
             // A document of ours is always written.
             document: serde_json::to_vec(&openapi::document())

@@ -86,6 +86,89 @@ pub enum RoleView {
 pub struct NewOrganization {
     /// Its short name: 1 to 63 of a-z, 0-9 and -.
     pub slug: String,
+    /// What people call it; the short name, if nothing is said.
+    pub name: Option<String>,
+    /// The plan that it is put on.
+    pub plan: Option<String>,
+    /// Who is invited to own it.
+    pub owner: Option<NewOwner>,
+    /// Its first agents, 32 at most.
+    #[serde(default)]
+    pub agents: Vec<NewFirstAgent>,
+    /// Its first access key, if it is to have one.
+    pub access_key: Option<AccessKeyRequest>,
+    /// Its first buckets, 32 at most.
+    #[serde(default)]
+    pub buckets: Vec<String>,
+}
+
+/// Who is invited to own an organization.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewOwner")]
+pub struct NewOwner {
+    /// The e-mail address.
+    pub email: String,
+}
+
+/// An agent that an organization is made with.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewFirstAgent")]
+pub struct NewFirstAgent {
+    /// What it is called.
+    pub name: String,
+    /// Whose costs it makes.
+    pub department: Option<String>,
+    /// For what it makes them.
+    pub project: Option<String>,
+}
+
+/// An organization as it was made. Its secrets are shown by this answer, and for a day by its
+/// repetition under the same idempotency key.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProvisionedOrganization")]
+pub struct ProvisionedView<'a> {
+    /// The organization.
+    #[serde(flatten)]
+    pub organization: OrganizationView,
+    /// The plan that it was put on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// The invitation of its owner; none once it was used or revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<NewInvitationView<'a>>,
+    /// Its first agents.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<FirstAgentView>,
+    /// Its first access key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key: Option<FirstAccessKeyView<'a>>,
+    /// Its first buckets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<String>,
+}
+
+/// An agent that an organization was made with.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FirstAgent")]
+pub struct FirstAgentView {
+    /// Its principal, a UUID.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+}
+
+/// The access key that an organization was made with.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FirstAccessKey")]
+pub struct FirstAccessKeyView<'a> {
+    /// Its public half.
+    pub id: &'a str,
+    /// Its secret half.
+    pub secret: &'a str,
+    /// How far it reaches.
+    pub scope: ScopeView,
 }
 
 /// An access key of the organization as a whole, without its secret.
@@ -150,6 +233,69 @@ pub struct LogIn {
     pub password: String,
     /// The organization that the session is for; the personal one, if none is named.
     pub organization: Option<String>,
+}
+
+/// A log-in at an OpenID provider.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "LogInBegin")]
+pub struct LogInBegin {
+    /// The provider, as the operator named it.
+    pub provider: String,
+    /// Where the person comes back to; the provider has to know it as this gateway's.
+    pub redirect_uri: String,
+}
+
+/// A log-in that has begun.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogInBegun")]
+pub struct BegunView<'a> {
+    /// Where the person goes.
+    pub authorization_url: &'a str,
+    /// What shows that who comes back is who began; for ten minutes. It is for no other eyes.
+    pub ticket: &'a str,
+}
+
+/// What somebody came back with from a provider.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "LogInReturned")]
+pub struct LogInReturned {
+    /// The provider.
+    pub provider: String,
+    /// Where the person came back to, as it was begun.
+    pub redirect_uri: String,
+    /// What was kept since.
+    pub ticket: String,
+    /// `state`, as the provider gave it back.
+    pub state: String,
+    /// `code`, as the provider gave it.
+    pub code: String,
+    /// The organization that the session is for; the personal one, if none is named.
+    pub organization: Option<String>,
+}
+
+/// An identity at a provider, as it is named there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "IdentityRequest")]
+pub struct IdentityRequest {
+    /// The provider, as its tokens name it.
+    pub issuer: String,
+    /// Its name for whoever it vouches for.
+    pub subject: String,
+}
+
+/// An identity that is linked.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Identity")]
+pub struct IdentityView {
+    /// The provider.
+    pub issuer: String,
+    /// Its name for whoever it vouches for.
+    pub subject: String,
+    /// Since when (RFC 3339).
+    pub linked_at: String,
 }
 
 /// A session for another organization of the account.
@@ -647,6 +793,20 @@ pub struct HourUsageView {
     pub ingress_bytes: i64,
     /// Bytes of answer bodies.
     pub egress_bytes: i64,
+    /// Secrets that were revealed.
+    pub secret_reads: i64,
+    /// Secrets that were used and not revealed.
+    pub secret_uses: i64,
+    /// Runs of agents, as they were told.
+    pub agent_runs: i64,
+    /// Tokens that models read, as they were told.
+    pub input_tokens: i64,
+    /// Tokens that models wrote, as they were told.
+    pub output_tokens: i64,
+    /// Calls of tools, as they were told.
+    pub tool_calls: i64,
+    /// Seconds of computing, as they were told.
+    pub compute_seconds: i64,
 }
 
 /// A page of an activity log.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::StatusCode;
 use names::{SecretPath, SecretPrefix};
 use serde::Serialize;
-use wire::kv::{Field, MetadataChange, Milliseconds, Number, format_duration};
+use wire::kv::{Field, Flag, MetadataChange, Milliseconds, Number, format_duration};
 
 use super::answer;
 use super::error::KvError;
@@ -79,7 +79,7 @@ pub(super) async fn write(
         if let Field::Given(_) = change.max_versions {
             settings.versions_max = versions_max;
         }
-        if let Field::Given(required) = change.cas_required {
+        if let Field::Given(Flag(required)) = change.cas_required {
             settings.check_required = required;
         }
         if let Field::Given(Milliseconds(ms)) = change.delete_version_after {
@@ -132,7 +132,7 @@ pub(super) async fn patch(
         match change.cas_required {
             Field::Absent => {}
             Field::Null => settings.check_required = false,
-            Field::Given(required) => settings.check_required = required,
+            Field::Given(Flag(required)) => settings.check_required = required,
         }
         match change.delete_version_after {
             Field::Absent => {}
@@ -180,7 +180,7 @@ pub(super) async fn write_config(kv: &Kv, call: &Call, body: &[u8]) -> Result<An
         if let Field::Given(_) = change.max_versions {
             defaults.versions_max = versions_max;
         }
-        if let Field::Given(required) = change.cas_required {
+        if let Field::Given(Flag(required)) = change.cas_required {
             defaults.check_required = required;
         }
         if let Field::Given(Milliseconds(ms)) = change.delete_version_after {

@@ -60,6 +60,8 @@ pub enum Operation {
     ReadSealStatus,
     /// Whether the server is initialized.
     ReadInit,
+    /// Which server leads.
+    ReadLeader,
 }
 
 /// One thing that can be asked for: where, by which methods, and what it is in logs.
@@ -242,6 +244,7 @@ pub const ROUTES: &[Route] = &[
         Operation::ReadSealStatus,
     ),
     Route::new("KvReadInit", Place::Init, READ, Operation::ReadInit),
+    Route::new("KvReadLeader", Place::Leader, READ, Operation::ReadLeader),
 ];
 
 /// The method of listings, which HTTP does not know.

@@ -74,6 +74,7 @@ impl Kv {
             Operation::ReadHealth => system::health(self.clock.now_ms()),
             Operation::ReadSealStatus => system::seal_status(),
             Operation::ReadInit => system::init(),
+            Operation::ReadLeader => system::leader(),
             _ => Err(KvError::not_found()),
         }
     }

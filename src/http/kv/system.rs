@@ -50,6 +50,11 @@ pub(super) fn init() -> Result<Answer, KvError> {
     answer::json(StatusCode::OK, &json!({ "initialized": true }))
 }
 
+/// Servers that share a catalog are alike: none leads.
+pub(super) fn leader() -> Result<Answer, KvError> {
+    answer::json(StatusCode::OK, &json!({ "ha_enabled": false }))
+}
+
 pub(super) fn mounts(call: &Call) -> Result<Answer, KvError> {
     call.permit::<ShowSelf>(InOrganization)?;
     shown(call, &json!({ "secret/": mount() }))

@@ -163,7 +163,10 @@ pub(super) async fn patch(
             None => may(call, path)?,
         };
         let revealed = match kv.vault.reveal(leave, &Selector::Current).await {
-            Err(VaultError::VersionGone(version)) => return gone(call, &version),
+            Err(VaultError::VersionGone(version)) => {
+                let view = VersionView::of(&version, None);
+                return answer::data(StatusCode::NOT_FOUND, call.id(), MOUNT_TYPE, &view);
+            }
             revealed => missing_if_deleted(revealed)?,
         };
         let permit = may(call, path)?;

@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
+use names::BucketName;
 
 use super::door::{Deed, DoorError, Intent};
 use super::request_id::RequestId;
@@ -12,7 +13,7 @@ use crate::authz::{
     Access, Action, Allowance, Area, Caller, Permit, Receipt, Refusal, Rights, Rule, Standing,
     action_named, authorize, record_activity, record_usage,
 };
-use crate::metering::{CreditError, Nearing, NotAdmitted, Use};
+use crate::metering::{CreditError, Done, Nearing, NotAdmitted, Use};
 use crate::tenancy::{TenancyError, Terms};
 
 /// One call of an authenticated caller, from its authentication to the end of its answer. It is
@@ -32,6 +33,8 @@ pub struct Call {
     /// The rule of the first permit for another.
     other_rule: OnceLock<Rule>,
     made: OnceLock<String>,
+    /// The bucket that the deed is done in.
+    bucket: Option<BucketName>,
     is_admitted: bool,
     is_closed: bool,
 }
@@ -149,6 +152,14 @@ impl Call {
             standing,
             terms,
         } = who;
+        // Nothing is called after it but what lies in it.
+        let bucket = match action_named(deed.action) {
+            Some(action) if action.area == Area::Drive => {
+                let name = deed.resource.split('/').next();
+                name.and_then(|name| BucketName::parse(name).ok())
+            }
+            _ => None,
+        };
         Self {
             pipeline,
             id,
@@ -162,6 +173,7 @@ impl Call {
             rule: OnceLock::new(),
             other_rule: OnceLock::new(),
             made: OnceLock::new(),
+            bucket,
             is_admitted: false,
             is_closed: false,
         }
@@ -186,9 +198,11 @@ impl Call {
     pub(super) async fn admit<E: DoorError>(&mut self) -> Result<(), E> {
         let action = action_named(self.deed.action);
         let what = match action.map(|action| (action.area, action.access)) {
-            Some((Area::Billing, _) | (_, Access::Govern)) => Use::Free,
+            Some((Area::Billing, _) | (Area::Own, Access::Read) | (_, Access::Govern)) => Use::Free,
             Some((_, Access::Read)) => Use::Read,
-            _ => Use::Write,
+            Some(_) => Use::Write,
+            // What an account does with itself is no organization's: it may go to another one.
+            None => Use::Free,
         };
         let metering = &self.pipeline.metering;
         let admitted = metering.admit(&self.caller, &self.terms, what).await;
@@ -260,9 +274,13 @@ impl Call {
         self.is_closed = true;
         let metering = &self.pipeline.metering;
         if self.is_admitted {
+            let done = Done {
+                action: status.is_success().then_some(self.deed.action),
+                bucket: self.bucket.take(),
+            };
             match status.is_server_error() {
                 true => metering.release(&self.caller),
-                false => metering.record(record_usage(&self.caller), &self.terms, receipt),
+                false => metering.record(record_usage(&self.caller), &self.terms, done, receipt),
             }
             let action = action_named(self.deed.action);
             if status.is_success() && action.is_some_and(|one| one.access == Access::Write) {

@@ -1,9 +1,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::audit::AuditError;
 use crate::catalog::CatalogError;
-use crate::keyring::{KeyringError, RootFileError};
+use crate::keyring::{KeyringError, RootFileError, RowRefused};
 use crate::ops::AdministrationError;
+use crate::tenancy::TenancyError;
 
 /// Why the program cannot start on this catalog.
 #[derive(Debug, thiserror::Error)]
@@ -34,4 +36,42 @@ pub enum ProvisionError {
     /// The first access key could not be shown, and so does not work.
     #[error("the first access key cannot be shown")]
     Unseen(#[source] io::Error),
+}
+
+/// Why an organization was not made from its template, or not all of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisioningError {
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    AnotherRequest,
+    /// Others were quicker, again and again.
+    #[error("others change it at the same time: try again")]
+    Contended,
+    /// It is not possible, or cannot be recorded.
+    #[error(transparent)]
+    Administration(#[from] AdministrationError),
+    /// Keys cannot be had.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// A row is not what was written.
+    #[error(transparent)]
+    Refused(#[from] RowRefused),
+    /// What was kept is not what it has to be.
+    #[error("{0}")]
+    Damaged(&'static str),
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+impl From<TenancyError> for ProvisioningError {
+    fn from(error: TenancyError) -> Self {
+        Self::Administration(error.into())
+    }
+}
+
+impl From<AuditError> for ProvisioningError {
+    fn from(error: AuditError) -> Self {
+        Self::Administration(error.into())
+    }
 }

@@ -9,11 +9,16 @@
 
 mod error;
 mod first_start;
+mod plan;
 mod platform;
+mod provisioner;
+mod template;
 
 #[cfg(test)]
 mod tests;
 
-pub use error::ProvisionError;
+pub use error::{ProvisionError, ProvisioningError};
 pub use first_start::{FirstStart, first_start};
 pub use platform::{platform, root_file};
+pub use provisioner::{Provisioned, ProvisionedAccessKey, Provisioner, ProvisionerParts};
+pub use template::Template;

@@ -142,7 +142,7 @@ async fn one_process_at_a_time_ends_what_has_run_out() {
     assert_eq!(expirer.round().await.unwrap().records, 1);
 }
 
-fn vault(process: &Process) -> Arc<Vault> {
+pub(super) fn vault(process: &Process) -> Arc<Vault> {
     Arc::new(Vault::new(
         process.catalog.clone(),
         Arc::clone(&process.keyring),
@@ -151,9 +151,11 @@ fn vault(process: &Process) -> Arc<Vault> {
     ))
 }
 
-fn expirer(process: &Process) -> Expirer {
+pub(super) fn expirer(process: &Process) -> Expirer {
+    // A log of its own: that of the process has begun its chains.
+    let node = Entropy::system().uuid_v7(process.clock.now_ms());
     let audit = Audit::new(
-        process.node,
+        NodeId::from_bytes(node),
         process.catalog.clone(),
         process.platform.clone(),
         Arc::clone(&process.keyring),
@@ -207,7 +209,10 @@ async fn left(process: &Process, org: OrgId, kind: RecordKind) -> Vec<[u8; 16]> 
     rows.iter().map(|row| row.unverified().id).collect()
 }
 
-fn may<A: crate::authz::Action<Resource = OfSecret>>(org: OrgId, path: &str) -> Permit<A> {
+pub(super) fn may<A: crate::authz::Action<Resource = OfSecret>>(
+    org: OrgId,
+    path: &str,
+) -> Permit<A> {
     let path = SecretPath::parse(path).unwrap();
     let secret = OfSecret { path };
     authorize(
@@ -231,7 +236,7 @@ fn may_delete(org: OrgId) -> Permit<DeleteOrganization> {
     authorize(&caller(org), &rights, Standing::Deleting, InOrganization).unwrap()
 }
 
-fn secret() -> NewSecret {
+pub(super) fn secret() -> NewSecret {
     NewSecret {
         kind: Kind::Opaque,
         description: String::new(),

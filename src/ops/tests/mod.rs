@@ -5,6 +5,8 @@ mod destroy;
 mod expire;
 mod root;
 mod rotate;
+mod settle;
+mod vault;
 mod verify;
 mod world;
 

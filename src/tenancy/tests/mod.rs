@@ -7,6 +7,7 @@ mod grants;
 mod house;
 mod invitations;
 mod lifecycle;
+mod narrowing;
 mod organizations;
 mod people;
 mod property;

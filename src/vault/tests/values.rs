@@ -3,7 +3,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::world::{World, new_value, secret, secret_of};
-use crate::authz::{DeleteSecret, RevealSecret};
+use crate::authz::{DeleteSecret, Limit, Limits, RevealSecret};
 use crate::vault::{
     Check, Deletion, Kind, NewSecret, NewValue, Recovery, Selector, Settings, State, Value,
     VaultError, VersionState,
@@ -272,4 +272,21 @@ async fn what_is_too_long_or_of_another_shape_is_refused() {
         let made = world.vault.create(world.may(&path), token(length)).await;
         assert_eq!(made.is_ok(), fits, "{length}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_secrets_at_once_the_one_that_the_plan_has_place_for_is_made() {
+    let world = World::open().await;
+    world.create("first", "a").await.unwrap();
+    let made = futures_util::future::join_all((0..64).map(|n| {
+        let limits = Limits::NONE.with(Limit::Secrets, 2);
+        let permit = world.may(&format!("of/many/{n}")).within(limits);
+        world.vault.create(permit, secret("b"))
+    }));
+    let made = made.await;
+    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
+    assert!(
+        made.iter()
+            .all(|made| matches!(made, Ok(_) | Err(VaultError::LimitReached { max: 2 })))
+    );
 }

@@ -5,6 +5,7 @@ mod algorithm;
 mod claims;
 mod error;
 mod keys;
+mod metadata;
 mod provider;
 mod token;
 
@@ -15,4 +16,5 @@ pub use algorithm::SigningAlgorithm;
 pub use claims::Claims;
 pub use error::JwtError;
 pub use keys::KeySet;
+pub use metadata::{ProviderMetadata, TokenResponse};
 pub use token::IdToken;

@@ -26,7 +26,7 @@ pub struct MetadataChange {
     pub max_versions: Field<Number>,
     /// Whether writes have to check.
     #[serde(default)]
-    pub cas_required: Field<bool>,
+    pub cas_required: Field<Flag>,
     /// After how many milliseconds a version is deleted.
     #[serde(default)]
     pub delete_version_after: Field<Milliseconds>,
@@ -51,6 +51,11 @@ pub enum Field<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Sent")]
 pub struct Number(pub u64);
+
+/// Whether, as clients say it: as such, or as a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "SentFlag")]
+pub struct Flag(pub bool);
 
 /// A duration: seconds as a number, or a text such as `3h25m19s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -84,10 +89,32 @@ enum Sent {
     Text(String),
 }
 
+/// What stands where a flag is expected.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SentFlag {
+    Flag(bool),
+    Text(String),
+}
+
 #[derive(Deserialize)]
 struct Versions {
     #[serde(default)]
-    versions: Vec<Number>,
+    versions: Numbers,
+}
+
+/// Numbers in a list, or in a text with commas between.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Numbers {
+    List(Vec<Number>),
+    Text(String),
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
 }
 
 impl<'a> ValueWrite<'a> {
@@ -128,12 +155,21 @@ impl Login {
     }
 }
 
-/// Reads a body that names versions: `{"versions": [1, 2]}`, as numbers or texts.
+/// Reads a body that names versions: `{"versions": [1, 2]}`, as numbers or texts, or all of them
+/// in one text.
 pub fn parse_versions(body: &[u8]) -> Result<Vec<u64>, InvalidMessage> {
     let Versions { versions } = json(body)?;
-    match versions.len() {
+    let numbers: Vec<u64> = match versions {
+        Numbers::List(numbers) => numbers.into_iter().map(|Number(number)| number).collect(),
+        Numbers::Text(text) => text
+            .split(',')
+            .map(|number| number.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(|_| InvalidMessage("a version is a number"))?,
+    };
+    match numbers.len() {
         0 => Err(InvalidMessage("No version number provided")),
-        1..=VERSIONS_MAX => Ok(versions.into_iter().map(|Number(number)| number).collect()),
+        1..=VERSIONS_MAX => Ok(numbers),
         _ => Err(InvalidMessage("too many versions are named")),
     }
 }
@@ -147,7 +183,9 @@ fn wiped<'de, D: Deserializer<'de>>(decoder: D) -> Result<Zeroizing<String>, D::
 fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, InvalidMessage> {
     let is_object = body.trim_ascii_start().starts_with(b"{");
     let read = serde_json::from_slice(body).ok().filter(|_| is_object);
-    read.ok_or(InvalidMessage("error parsing JSON"))
+    read.ok_or(InvalidMessage(
+        "the body is no JSON object of the expected form",
+    ))
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
@@ -169,6 +207,19 @@ impl TryFrom<Sent> for Number {
         }
         .map(Self)
         .ok_or(InvalidMessage("a number is expected"))
+    }
+}
+
+impl TryFrom<SentFlag> for Flag {
+    type Error = InvalidMessage;
+
+    fn try_from(sent: SentFlag) -> Result<Self, InvalidMessage> {
+        match sent {
+            SentFlag::Flag(flag) => Some(flag),
+            SentFlag::Text(text) => text.parse().ok(),
+        }
+        .map(Self)
+        .ok_or(InvalidMessage("true or false is expected"))
     }
 }
 

@@ -11,7 +11,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use body::{Field, Login, MetadataChange, Milliseconds, Number, ValueWrite, parse_versions};
+pub use body::{
+    Field, Flag, Login, MetadataChange, Milliseconds, Number, ValueWrite, parse_versions,
+};
 pub use duration::{format_duration, parse_duration};
 pub use merge::{merged, subkeys};
 pub use object::Object;

@@ -61,6 +61,8 @@ pub enum Place {
     SealStatus,
     /// Whether the server is initialized.
     Init,
+    /// Which server leads.
+    Leader,
     /// What is mounted.
     Mounts,
     /// What is mounted, as clients look before they work.
@@ -147,6 +149,7 @@ impl Place {
             Self::Health => "sys/health",
             Self::SealStatus => "sys/seal-status",
             Self::Init => "sys/init",
+            Self::Leader => "sys/leader",
             Self::Mounts => "sys/mounts",
             Self::UiMounts => "sys/internal/ui/mounts",
             Self::UiMount => "sys/internal/ui/mounts/{mount}",
@@ -207,6 +210,7 @@ const ONLY: &[Place] = &[
     Place::Health,
     Place::SealStatus,
     Place::Init,
+    Place::Leader,
     Place::Mounts,
     Place::UiMounts,
 ];

@@ -306,12 +306,17 @@ fn bodies_say_what_they_have_to_and_errors_quote_nothing() {
         let error = ValueWrite::parse(bad.as_bytes()).unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{bad}: {error}");
     }
-    assert_eq!(parse_versions(br#"{"versions":[1,"2"]}"#), Ok(vec![1, 2]));
+    for good in [r#"{"versions":[1,"2"]}"#, r#"{"versions":"1, 2"}"#] {
+        assert_eq!(parse_versions(good.as_bytes()), Ok(vec![1, 2]));
+    }
     for bad in [
         "{}",
         r#"{"versions":[]}"#,
         r#"{"versions":["x"]}"#,
         r#"{"versions":1}"#,
+        r#"{"versions":""}"#,
+        r#"{"versions":"1,,2"}"#,
+        r#"{"versions":[-1]}"#,
     ] {
         assert!(parse_versions(bad.as_bytes()).is_err(), "{bad}");
     }
@@ -327,6 +332,14 @@ fn bodies_say_what_they_have_to_and_errors_quote_nothing() {
         change.delete_version_after,
         Field::Given(Milliseconds(5_400_000))
     );
+    let flag = |text: &str| {
+        let body = format!(r#"{{"cas_required":{text}}}"#);
+        MetadataChange::parse(body.as_bytes()).map(|change| change.cas_required)
+    };
+    for good in ["true", r#""true""#] {
+        assert_eq!(flag(good), Ok(Field::Given(Flag(true))));
+    }
+    assert!(flag(r#""yes""#).is_err() && flag("1").is_err());
     let change = MetadataChange::parse(b"{\"delete_version_after\":30}").unwrap();
     assert_eq!(
         change.delete_version_after,

@@ -152,7 +152,7 @@ impl Settled {
             route.method == Method::GET
                 && route.path.contains("{org}")
                 && matches!(route.gives.body, Given::Json(_))
-                && !["ListActivity", "GetUsage"].contains(&route.id)
+                && !["ListActivity", "GetUsage", "GroupUsage"].contains(&route.id)
         });
         for route in of_org.filter(|route| names_known(route, &self.names)) {
             let request = ask(route, &self.names);
@@ -290,8 +290,27 @@ fn body(route: &Route, names: &Names) -> Value {
             "name": "Nobody",
             "password": PASSWORD,
         }),
+        "BeginOidcLogIn" => {
+            json!({ "provider": "work", "redirect_uri": "https://console.example/" })
+        }
+        "LinkAgentIdentity" => json!({ "issuer": "https://login.example", "subject": "runner" }),
+        "LinkIdentity" | "LogInByOidc" => json!({
+            "provider": "work",
+            "redirect_uri": "https://console.example/",
+            "ticket": "1.a",
+            "state": "a",
+            "code": "a",
+            "organization": names.of("org"),
+        }),
         "LogIn" => json!({ "email": names.of("email"), "password": "is not this one" }),
         "PutAgentRecord" => json!({ "value": "run" }),
+        "SendUsageEvents" => json!({ "events": [{
+            "id": "run-1",
+            "meter": "agent_runs",
+            "amount": 1,
+            "at": "2026-01-01T00:00:00Z",
+            "principal": names.of("agent"),
+        }] }),
         "SwitchOrganization" => json!({ "organization": names.of("org") }),
         id => panic!("what another organization would send to {id} is not said"),
     }

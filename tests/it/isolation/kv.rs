@@ -180,7 +180,8 @@ fn body(route: &Route) -> Value {
         | Operation::ReadUiMount
         | Operation::ReadHealth
         | Operation::ReadSealStatus
-        | Operation::ReadInit => Value::Null,
+        | Operation::ReadInit
+        | Operation::ReadLeader => Value::Null,
     }
 }
 

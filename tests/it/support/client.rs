@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use time::UtcDateTime;
 use tokio::net::TcpStream;
 
-use super::sign::{Key, Signer, UNSIGNED};
+use super::sign::{Key, Signer, UNSIGNED, sha256};
 
 /// Speaks to one server with one access key, over as many connections as it has requests in
 /// flight.
@@ -42,9 +42,14 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 impl Client {
     /// Speaks to `address`.
     pub fn new(address: SocketAddr, key: Key) -> Self {
+        Self::of_service(address, key, "s3")
+    }
+
+    /// Speaks to `address` of another of Amazon's services.
+    pub fn of_service(address: SocketAddr, key: Key, service: &'static str) -> Self {
         Self {
             address,
-            signer: Signer::new(key, REGION),
+            signer: Signer::for_service(key, REGION, service),
             clock: Clock::system(),
             idle: Mutex::default(),
         }
@@ -64,6 +69,38 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let mut request = self.request(method, target, fields, Full::new(body.into()))?;
         self.signer.sign(&mut request, UNSIGNED, self.now());
+        self.exchange(request).await
+    }
+
+    /// Asks for an operation of a service that speaks JSON, in a request that is signed over its
+    /// body.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks.
+    pub async fn ask(&self, target: &str, body: &str) -> Result<Answer, Failure> {
+        let fields = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target),
+        ];
+        let bytes = Bytes::from(body.to_owned());
+        let mut request = self.request(Method::POST, "/", &fields, Full::new(bytes))?;
+        let payload = sha256(body.as_bytes());
+        self.signer.sign(&mut request, &payload, self.now());
+        self.exchange(request).await
+    }
+
+    /// Sends a form in a request that is signed over its body.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks.
+    pub async fn send_form(&self, form: &str) -> Result<Answer, Failure> {
+        let fields = [("content-type", FORM)];
+        let body = Bytes::from(form.to_owned());
+        let mut request = self.request(Method::POST, "/", &fields, Full::new(body))?;
+        let payload = sha256(form.as_bytes());
+        self.signer.sign(&mut request, &payload, self.now());
         self.exchange(request).await
     }
 
@@ -205,5 +242,6 @@ impl Client {
     }
 }
 
+const FORM: &str = "application/x-www-form-urlencoded";
 /// The region that a server is in when nothing else is set.
 pub const REGION: &str = "us-east-1";

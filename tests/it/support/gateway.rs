@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry};
-use bulkhead::authn::Authn;
+use bulkhead::authn::{Authn, OpenId};
 use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
 use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
-use bulkhead::catalog::{self, Catalog, FaultyStore, SqliteStore, Store, doors};
+use bulkhead::catalog::{self, Catalog, Fault, FaultyStore, SqliteStore, Store, doors};
 use bulkhead::clock::{Clock, ManualClock};
 use bulkhead::config;
 use bulkhead::drive::{Drive, DriveSettings};
@@ -22,14 +22,17 @@ use bulkhead::http::kv::Kv;
 use bulkhead::http::net::{Listener, Peer, Stop};
 use bulkhead::http::pipeline::Pipeline;
 use bulkhead::http::s3::S3;
+use bulkhead::http::secrets_manager::SecretsManager;
+use bulkhead::http::sts::Sts;
 use bulkhead::keyring::Keyring;
-use bulkhead::metering::{Credits, Metering};
-use bulkhead::ops::{Administration, Replays, provision};
+use bulkhead::metering::{Credits, Metering, Usage};
+use bulkhead::ops::provision::{self, Provisioner, ProvisionerParts};
+use bulkhead::ops::{Administration, Replays};
 use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
 use bulkhead::vault::Vault;
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use http_body_util::{Either, Full};
 use names::{NodeId, OrgId, Slug};
 use tempfile::TempDir;
@@ -39,7 +42,7 @@ use super::sign::Key;
 
 /// A gateway that answers at two ports until the test ends.
 pub struct Gateway {
-    /// The address of the S3 door.
+    /// The address of S3 and Secrets Manager.
     pub api: SocketAddr,
     /// The address of `/api/v1` and `/v1`.
     pub control: SocketAddr,
@@ -51,6 +54,8 @@ pub struct Gateway {
     keyring: Arc<Keyring>,
     tenancy: Arc<Tenancy>,
     audit: Arc<Audit>,
+    metering: Arc<Metering>,
+    clock: Clock,
     operator: Operator,
     hand: ManualClock,
     _directory: TempDir,
@@ -104,14 +109,14 @@ impl Gateway {
             clock.clone(),
         ));
         let blobs = Arc::new(FaultyBlobs::new(Arc::new(ObjectBlobs::memory())));
-        let drive = Drive::new(
+        let drive = Arc::new(Drive::new(
             catalog.clone(),
             Arc::clone(&blobs) as Arc<dyn Blobs>,
             Arc::clone(&keyring),
             drive_settings(&config::Drive::default()),
             clock.clone(),
             entropy.clone(),
-        );
+        ));
         let settings = config::Api::default();
         let authn = Authn::new(
             platform.clone(),
@@ -138,14 +143,37 @@ impl Gateway {
             clock.clone(),
             entropy.clone(),
         ));
+        let open_id = OpenId::new(
+            Vec::new(),
+            Arc::clone(&keyring),
+            clock.clone(),
+            entropy.clone(),
+        );
+        let open_id = Arc::new(open_id.expect("providers"));
+        let sts = Sts::new(Arc::clone(&tenancy), Arc::clone(&open_id), clock.clone());
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
+        let administration = Arc::new(administration);
+        let provisioner = Provisioner::new(ProvisionerParts {
+            platform: platform.clone(),
+            keyring: Arc::clone(&keyring),
+            tenancy: Arc::clone(&tenancy),
+            administration: Arc::clone(&administration),
+            drive: Arc::clone(&drive),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        });
         let vault = Arc::new(Vault::new(
             catalog.clone(),
             Arc::clone(&keyring),
             clock.clone(),
             entropy.clone(),
         ));
+        let doors = (
+            S3::new(drive, &settings),
+            SecretsManager::new(Arc::clone(&vault), &settings),
+            sts,
+        );
         let kv = Kv::new(Arc::clone(&vault), Arc::clone(&tenancy), clock.clone());
         let secret = config::Secret::new(token.to_owned());
         let control = Api::new(
@@ -153,16 +181,29 @@ impl Gateway {
             SignUps::Open,
             Parts {
                 tenancy: Arc::clone(&tenancy),
-                administration: Arc::new(administration),
-                metering,
+                administration: Arc::clone(&administration),
+                provisioner,
+                metering: Arc::clone(&metering),
                 credits,
+                usage: Usage::new(
+                    catalog.clone(),
+                    Arc::clone(&keyring),
+                    clock.clone(),
+                    entropy.clone(),
+                ),
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
-                replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
+                replays: Replays::new(
+                    catalog.clone(),
+                    Arc::clone(&keyring),
+                    clock.clone(),
+                    entropy,
+                ),
                 vault,
+                open_id,
             },
         );
         Self {
-            api: serve_api(Arc::clone(&pipeline), S3::new(Arc::new(drive), &settings)).await,
+            api: serve_api(Arc::clone(&pipeline), doors).await,
             control: serve_control(pipeline, control, kv).await,
             metrics,
             store,
@@ -171,6 +212,8 @@ impl Gateway {
             keyring,
             tenancy,
             audit,
+            metering,
+            clock,
             operator: Operator::authenticated(),
             hand,
             _directory: directory,
@@ -204,6 +247,16 @@ impl Gateway {
         Client::new(self.api, tenant.key.clone())
     }
 
+    /// A client of STS.
+    pub fn sts_client(&self, tenant: &Tenant) -> Client {
+        Client::of_service(self.api, tenant.key.clone(), "sts")
+    }
+
+    /// A client of Secrets Manager.
+    pub fn secrets_client(&self, tenant: &Tenant) -> Client {
+        Client::of_service(self.api, tenant.key.clone(), "secretsmanager")
+    }
+
     /// Lets time pass.
     pub async fn pass(&self, time: Duration) {
         self.hand.advance(time);
@@ -213,6 +266,36 @@ impl Gateway {
     /// The stores' calls so far.
     pub fn calls(&self) -> Calls {
         (self.store.calls(), self.blobs.calls())
+    }
+
+    /// Lets so many more commits succeed, and fails those that follow.
+    pub fn fail_commits_after(&self, count: u64, fault: Fault) {
+        self.store.fail_commits_after(count, fault);
+    }
+
+    /// Ends all faults, and says whether a call has met one.
+    pub fn heal(&self) -> bool {
+        self.store.heal()
+    }
+
+    /// The time that it is (RFC 3339).
+    pub fn now(&self) -> String {
+        rfc_3339(self.clock.now_ms())
+    }
+
+    /// The time some hours ago (RFC 3339).
+    pub fn hours_ago(&self, hours: u64) -> String {
+        rfc_3339(self.clock.now_ms() - hours * HOUR_MS)
+    }
+
+    /// The time in an hour (RFC 3339).
+    pub fn later(&self) -> String {
+        rfc_3339(self.clock.now_ms() + HOUR_MS)
+    }
+
+    /// Writes what was used so far.
+    pub async fn write_usage(&self) {
+        self.metering.run(ready(())).await;
     }
 
     /// Writes what was noted into the activity logs. Nobody is answered any more after that.
@@ -239,13 +322,22 @@ impl Gateway {
     }
 }
 
-async fn serve_api(pipeline: Arc<Pipeline>, s3: S3) -> SocketAddr {
+async fn serve_api(pipeline: Arc<Pipeline>, doors: (S3, SecretsManager, Sts)) -> SocketAddr {
     let (listener, address) = listen("api").await;
-    let s3 = Arc::new(s3);
+    let doors = Arc::new(doors);
     tokio::spawn(async move {
-        let answer = move |request, peer: Arc<Peer>| {
-            let (pipeline, s3) = (Arc::clone(&pipeline), Arc::clone(&s3));
-            async move { pipeline.answer(&*s3, request, &peer).await }
+        let answer = move |request: Request<_>, peer: Arc<Peer>| {
+            let (pipeline, doors) = (Arc::clone(&pipeline), Arc::clone(&doors));
+            async move {
+                let (s3, secrets, sts) = &*doors;
+                if SecretsManager::is_asked(request.headers()) {
+                    pipeline.answer(secrets, request, &peer).await
+                } else if Sts::is_asked(&request) {
+                    pipeline.answer(sts, request, &peer).await
+                } else {
+                    pipeline.answer(s3, request, &peer).await
+                }
+            }
         };
         let net = config::Net::default();
         listener.serve(&net, Stop::new(), answer).await;
@@ -283,6 +375,15 @@ async fn listen(name: &'static str) -> (Listener, SocketAddr) {
     let address = listener.local_addr().expect("its address");
     (listener, address)
 }
+
+fn rfc_3339(ms: u64) -> String {
+    let seconds = i64::try_from(ms / 1_000).expect("a time");
+    let at = time::OffsetDateTime::from_unix_timestamp(seconds).expect("a time");
+    let text = at.format(&time::format_description::well_known::Rfc3339);
+    text.expect("a time")
+}
+
+const HOUR_MS: u64 = 3_600_000;
 
 fn drive_settings(settings: &config::Drive) -> DriveSettings {
     DriveSettings {

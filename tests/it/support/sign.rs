@@ -24,6 +24,7 @@ pub struct Key {
 pub struct Signer {
     key: Key,
     region: String,
+    service: &'static str,
     /// The key of the day, which costs four HMACs to make.
     derived: Mutex<Option<(String, [u8; 32])>>,
 }
@@ -31,9 +32,15 @@ pub struct Signer {
 impl Signer {
     /// Signs for S3 in `region`.
     pub fn new(key: Key, region: &str) -> Self {
+        Self::for_service(key, region, "s3")
+    }
+
+    /// Signs for a service in `region`.
+    pub fn for_service(key: Key, region: &str, service: &'static str) -> Self {
         Self {
             key,
             region: region.to_owned(),
+            service,
             derived: Mutex::new(None),
         }
     }
@@ -96,7 +103,8 @@ impl Signer {
     }
 
     fn scope(&self, stamp: &str) -> String {
-        format!("{}/{}/s3/aws4_request", &stamp[..8], self.region)
+        let (day, region, service) = (&stamp[..8], &self.region, self.service);
+        format!("{day}/{region}/{service}/aws4_request")
     }
 
     fn signature(&self, stamp: &str, canonical: &str) -> (String, String) {
@@ -113,7 +121,7 @@ impl Signer {
             Some((of, key)) if of == day => *key,
             _ => {
                 let secret = format!("AWS4{}", self.key.secret);
-                let key = [day, &self.region, "s3", "aws4_request"]
+                let key = [day, &self.region, self.service, "aws4_request"]
                     .iter()
                     .fold(secret.into_bytes(), |key, step| {
                         hmac(&key, step.as_bytes()).to_vec()

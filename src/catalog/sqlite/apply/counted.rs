@@ -5,7 +5,8 @@ use super::super::batch::Batch;
 use super::super::columns::{meter, subject, subject_columns};
 use super::super::error::Applied;
 use super::super::query::{int, unsigned};
-use crate::catalog::{AuditSegmentRow, Conflict, Effect, Meter, UsageDelta};
+use super::records;
+use crate::catalog::{AuditSegmentRow, Conflict, Effect, RecordWrite, UsageDelta};
 
 pub(super) fn append_audit(
     batch: &mut Batch<'_>,
@@ -46,14 +47,31 @@ pub(super) fn add_usage(
     org: OrgId,
     deltas: &[UsageDelta],
 ) -> Applied<Effect> {
-    let is_stored = |delta: &UsageDelta| matches!(delta.meter, Meter::StoredBytes | Meter::Objects);
-    if deltas.iter().any(is_stored) {
-        return Err(Conflict::Missing.into());
-    }
+    judge_usage(deltas)?;
     for delta in deltas {
         batch.count(org, *delta);
     }
     Ok(Effect::Done)
+}
+
+/// The records decide: what they refuse is not counted.
+pub(super) fn count_once(
+    batch: &mut Batch<'_>,
+    org: OrgId,
+    writes: &[RecordWrite],
+    usage: &[UsageDelta],
+) -> Applied<Effect> {
+    judge_usage(usage)?;
+    records::commit(batch, org, writes, &[])?;
+    add_usage(batch, org, usage)
+}
+
+/// What is stored is counted by the catalog itself.
+fn judge_usage(deltas: &[UsageDelta]) -> Applied<()> {
+    match deltas.iter().any(|delta| delta.meter.is_level()) {
+        true => Err(Conflict::Missing.into()),
+        false => Ok(()),
+    }
 }
 
 /// Folds what earlier transactions appended; what this one appends waits for the next time.

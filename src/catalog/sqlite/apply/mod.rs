@@ -49,6 +49,7 @@ pub(super) fn apply(batch: &mut Batch<'_>, org: OrgId, mutation: &Mutation) -> A
         Mutation::AppendAudit(segment) => counted::append_audit(batch, org, segment),
         Mutation::CommitRecords { writes, guards } => records::commit(batch, org, writes, guards),
         Mutation::AddUsage(deltas) => counted::add_usage(batch, org, deltas),
+        Mutation::CountOnce { writes, usage } => counted::count_once(batch, org, writes, usage),
         Mutation::NoteUses(uses) => credentials::note_uses(batch, org, uses),
         Mutation::CreateOrganization {
             organization,

@@ -372,6 +372,8 @@ async fn what_clients_ask_before_they_work_is_answered() {
         true
     );
 
+    let leader = house.send("GET", "sys/leader", &[], "").await;
+    assert_eq!(leader.body, json!({ "ha_enabled": false }));
     for path in [
         "sys/internal/ui/mounts/secret",
         "sys/internal/ui/mounts/secret/a/b",

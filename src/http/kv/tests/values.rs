@@ -1,5 +1,6 @@
 use std::future::ready;
 
+use futures_util::future::join_all;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -125,7 +126,7 @@ async fn a_deleted_version_answers_what_is_left_of_it_and_comes_back() {
     let patched = house
         .patch(&ada, "secret/data/a", r#"{"data":{"b":"c"}}"#)
         .await;
-    assert_eq!(patched.data(404)["data"], json!(null));
+    assert_eq!(patched.data(404)["version"], 2);
 
     let numbers = r#"{"versions":[1,"2",9]}"#;
     house.post(&ada, "secret/undelete/a", numbers).await.done();
@@ -206,6 +207,35 @@ async fn a_patch_merges_and_wants_to_be_one() {
         .get(&writer, "secret/subkeys/a")
         .await
         .fails(403, "permission denied");
+}
+
+#[tokio::test]
+async fn of_many_at_once_each_gets_a_number_and_one_the_first() {
+    let house = House::open().await;
+    let ada = house.owner("ada").await;
+    let first = (0..8).map(|_| {
+        let body = r#"{"data":{"a":0},"options":{"cas":0}}"#;
+        house.post(&ada, "secret/data/a", body)
+    });
+    let answers = join_all(first).await;
+    let made = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(made, 1);
+    // Patches that do not say what they saw lose nothing of each other.
+    let patches = (0..8).map(|number| {
+        let body = format!(r#"{{"data":{{"n{number}":{number}}}}}"#);
+        let house = &house;
+        let ada = &ada;
+        async move { house.patch(ada, "secret/data/a", &body).await.data(200) }
+    });
+    let mut numbers: Vec<_> = join_all(patches)
+        .await
+        .iter()
+        .map(|made| made["version"].as_u64().unwrap())
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (2..10).collect::<Vec<_>>());
+    let read = house.get(&ada, "secret/data/a").await.data(200);
+    assert_eq!(read["data"].as_object().unwrap().len(), 9);
 }
 
 #[tokio::test]

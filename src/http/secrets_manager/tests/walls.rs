@@ -85,10 +85,14 @@ async fn what_is_anothers_is_as_if_it_were_not() {
         let shown = house.ask(&tenant.client, "GetSecretValue", body).await;
         assert_eq!(shown["SecretString"], value);
     }
-    let code = house
-        .refused(&stranger.client, "GetSecretValue", json!({"SecretId": arn}))
-        .await;
-    assert_eq!(code, "ResourceNotFoundException");
+    // An ARN of the victim's does not become one of the stranger's by the name in it.
+    for id in [&arn, arn.rsplit_once('-').unwrap().0] {
+        for operation in ["GetSecretValue", "DescribeSecret", "DeleteSecret"] {
+            let body = json!({"SecretId": id});
+            let code = house.refused(&stranger.client, operation, body).await;
+            assert_eq!(code, "ResourceNotFoundException", "{operation} {id}");
+        }
+    }
     let log = house.log(victim.org).await;
     assert!(log.iter().all(|entry| entry.actor == victim.client.id));
 }
@@ -126,6 +130,42 @@ async fn a_read_only_key_reads() {
         let code = house.refused(&reader, operation, body).await;
         assert_eq!(code, "AccessDeniedException", "{operation}");
     }
+}
+
+#[tokio::test]
+async fn a_session_of_sts_does_what_its_maker_may() {
+    let house = House::open().await;
+    let tenant = house.tenant("home").await;
+    house.create(&tenant, "a", "hunter2").await;
+    let for_files = Client {
+        service: "s3".to_owned(),
+        ..tenant.client.clone()
+    };
+    let session = Client {
+        service: "secretsmanager".to_owned(),
+        ..house.world.session(&for_files, 3_600_000).await
+    };
+    let body = json!({"SecretId": "a"});
+    let shown = house.ask(&session, "GetSecretValue", body.clone()).await;
+    assert_eq!(shown["SecretString"], "hunter2");
+    let without_token = Client {
+        token: None,
+        ..session.clone()
+    };
+    let code = house
+        .refused(&without_token, "GetSecretValue", body.clone())
+        .await;
+    assert_eq!(code, "UnrecognizedClientException");
+    house
+        .place
+        .hand
+        .advance(std::time::Duration::from_secs(3_600));
+    let late = Client {
+        at_ms: house.world.clock.now_ms(),
+        ..session
+    };
+    let code = house.refused(&late, "GetSecretValue", body).await;
+    assert_eq!(code, "ExpiredTokenException");
 }
 
 #[tokio::test]
