@@ -2,6 +2,7 @@
 
 use names::Slug;
 
+use super::identity_view::IdentityView;
 use super::view::*;
 use crate::authz::{self, Role, Scope, Standing};
 use crate::tenancy::{

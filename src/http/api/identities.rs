@@ -4,11 +4,12 @@ use zeroize::Zeroizing;
 
 use super::ask::{Ask, done, shown};
 use super::endpoint::Endpoint;
+use super::identity_view::{BegunView, IdentityRequest, IdentityView, LogInBegin, LogInReturned};
 use super::problem::Problem;
 use super::public::session_view;
 use super::route::{Audience, Parameter, ParameterKind, Route};
 use super::service::Api;
-use super::view::{BegunView, IdentityRequest, IdentityView, LogInBegin, LogInReturned, PageView};
+use super::view::PageView;
 use crate::audit::SignInMethod;
 use crate::authn::Returned;
 use crate::authz::{Action, Identity, ManageAgents, OfSubject, ReadAgents, SubjectKind};

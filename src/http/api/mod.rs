@@ -12,6 +12,7 @@ mod door;
 mod endpoint;
 mod grants;
 mod identities;
+mod identity_view;
 mod once;
 mod openapi;
 mod operator;

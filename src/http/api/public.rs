@@ -7,14 +7,13 @@ use zeroize::Zeroizing;
 use super::ask::{Ask, empty, made};
 use super::endpoint::Endpoint;
 use super::identities;
+use super::identity_view::{BegunView, LogInBegin, LogInReturned};
 use super::problem::Problem;
 use super::route::{Audience, Route};
 use super::secret_view::{OpenedShareView, ShareOpening};
 use super::service::Api;
 use super::shares;
-use super::view::{
-    BegunView, LogIn, LogInBegin, LogInReturned, NewMember, SessionView, SignUp, rfc_3339,
-};
+use super::view::{LogIn, NewMember, SessionView, SignUp, rfc_3339};
 use crate::audit::SignInMethod;
 use crate::http::net::Peer;
 use crate::http::pipeline::{Answer, Content, Visit};
