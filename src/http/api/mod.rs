@@ -2,6 +2,7 @@
 //! JSON over HTTP. Errors are problem details (RFC 9457); the document is OpenAPI 3.1.
 
 mod account;
+mod agent_view;
 mod agents;
 mod ask;
 mod billing;
@@ -29,6 +30,7 @@ mod secrets;
 mod service;
 mod shares;
 mod usage;
+mod usage_view;
 mod view;
 
 pub use billing_view::*;

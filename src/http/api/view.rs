@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub use super::agent_view::*;
+pub use super::usage_view::{ActivityPageView, HourUsageView};
+
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PageOf{T}")]
@@ -435,106 +438,6 @@ pub struct TeamSeatView {
     pub principal: String,
 }
 
-/// An agent.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Agent")]
-pub struct AgentView {
-    /// Its principal, a UUID.
-    pub id: String,
-    /// How people call it.
-    pub name: String,
-    /// Whether it may work.
-    pub state: AgentStateView,
-    /// The department that it costs.
-    pub department: Option<String>,
-    /// The project that it costs.
-    pub project: Option<String>,
-    /// Settings, as they were given.
-    pub settings: BTreeMap<String, String>,
-    /// When it was made (RFC 3339).
-    pub created_at: String,
-}
-
-/// Whether an agent may work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(rename = "AgentState")]
-pub enum AgentStateView {
-    /// It may.
-    Active,
-    /// Its credentials are refused.
-    Suspended,
-}
-
-/// What makes an agent.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "AgentRequest")]
-pub struct AgentRequest {
-    /// How people call it.
-    pub name: String,
-    /// The department that it costs.
-    pub department: Option<String>,
-    /// The project that it costs.
-    pub project: Option<String>,
-    /// Settings.
-    #[serde(default)]
-    pub settings: BTreeMap<String, String>,
-}
-
-/// What an agent keeps.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "AgentRecord")]
-pub struct AgentRecordView {
-    /// What it is: `skill`, `setting`, `knowledge` or `conversation`.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// What it holds: a text, or JSON.
-    pub value: serde_json::Value,
-    /// When it was made (RFC 3339).
-    pub created_at: String,
-    /// When it was last changed (RFC 3339).
-    pub modified_at: String,
-    /// Its version, for `If-Match`.
-    pub etag: u64,
-}
-
-/// What an agent is to keep.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "AgentRecordRequest")]
-pub struct AgentRecordRequest {
-    /// A text, or JSON; at most 64 KiB.
-    pub value: serde_json::Value,
-}
-
-/// A line of an agent's task history.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Task")]
-pub struct TaskView {
-    /// Its identifier, a UUID.
-    pub id: String,
-    /// What was done.
-    pub title: String,
-    /// More of it: a text, or JSON.
-    pub detail: serde_json::Value,
-    /// When (RFC 3339).
-    pub at: String,
-}
-
-/// A line for an agent's task history.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "TaskRequest")]
-pub struct TaskRequest {
-    /// What was done.
-    pub title: String,
-    /// More of it: a text, or JSON; at most 64 KiB.
-    #[serde(default)]
-    pub detail: serde_json::Value,
-}
-
 /// To whom something is granted.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -712,50 +615,6 @@ pub struct DeletionRequest {
     /// Days within which it can be restored: 0 to 90; 7, if it does not say.
     #[schemars(range(min = 0, max = 90))]
     pub grace_days: Option<u32>,
-}
-
-/// What was used in an hour.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "HourUsage")]
-pub struct HourUsageView {
-    /// When the hour began (RFC 3339).
-    pub hour: String,
-    /// By how much what is stored grew, bytes.
-    pub stored_bytes: i64,
-    /// By how much the number of objects grew.
-    pub objects: i64,
-    /// Requests that were answered.
-    pub requests: i64,
-    /// Bytes of request bodies.
-    pub ingress_bytes: i64,
-    /// Bytes of answer bodies.
-    pub egress_bytes: i64,
-    /// Secrets that were revealed.
-    pub secret_reads: i64,
-    /// Secrets that were used and not revealed.
-    pub secret_uses: i64,
-    /// Runs of agents, as they were told.
-    pub agent_runs: i64,
-    /// Tokens that models read, as they were told.
-    pub input_tokens: i64,
-    /// Tokens that models wrote, as they were told.
-    pub output_tokens: i64,
-    /// Calls of tools, as they were told.
-    pub tool_calls: i64,
-    /// Seconds of computing, as they were told.
-    pub compute_seconds: i64,
-}
-
-/// A page of an activity log.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "ActivityPage")]
-pub struct ActivityPageView {
-    /// Events, as `bulkhead audit export` writes them.
-    pub items: Vec<serde_json::Value>,
-    /// Segments that are not what was written.
-    pub illegible: Vec<String>,
-    /// The `after` of the next page, when there is one.
-    pub next: Option<String>,
 }
 
 /// Milliseconds since the epoch as people and programs read them; the epoch itself for what lies
