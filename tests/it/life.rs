@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::bearer::{Bearer, PASSWORD, Reply};
 use crate::support::client::Client;
 use crate::support::gateway::Gateway;
+use crate::support::house::House;
 use crate::support::sign::Key;
 
 #[tokio::test]
@@ -137,6 +138,62 @@ async fn a_key_is_of_one_request_and_a_slug_of_one_organization() {
     }
     let listed = operator.get("/organizations").await;
     assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_destroyed_is_certified_as_often_as_the_operator_asks() {
+    let settings = [
+        ("CONTROL_OPERATOR_TOKEN", TOKEN),
+        ("DATA_BACKUPS_KEPT", "30d"),
+    ];
+    let house = House::start_with(&settings).await;
+    let acme = house.create_organization("acme");
+    let client = house.client_of(&acme.key);
+    for target in ["/files", "/files/a"] {
+        let put = client.send(Method::PUT, target, &[], "").await;
+        assert_eq!(put.expect("an answer").status, StatusCode::OK);
+    }
+    let operator = Bearer::new(house.control(), TOKEN);
+    let shown = operator.get("/organizations/acme").await;
+    let certificate = format!("/organizations/{}/certificate", shown.text("id"));
+    let living = operator.get(&certificate).await;
+    assert_eq!(
+        (living.status, living.code()),
+        (404, "no-such-organization")
+    );
+    assert_eq!(
+        operator.get("/organizations/acme").await.text("state"),
+        "active"
+    );
+
+    let first = house.command(&["org", "destroy", "acme", "--confirm", "acme"]);
+    let reply = operator.get(&certificate).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    for name in [
+        "organization",
+        "destroyed_at",
+        "key_versions_destroyed",
+        "objects_destroyed",
+    ] {
+        assert_eq!(reply.body[name], first[name], "{name}");
+    }
+    assert_eq!(reply.body["objects_destroyed"], 1);
+    let pending = reply.body["pending"].as_array().expect("a list");
+    let backups = pending.iter().find(|one| one["what"] == "backups");
+    assert!(backups.expect("backups are kept")["until"].is_string());
+    assert!(
+        pending.iter().any(|one| one["what"] == "root"),
+        "{pending:?}"
+    );
+    // A credential of the organization is gone with it.
+    let refused = client.send(Method::GET, "/files/a", &[], "").await;
+    assert_eq!(refused.expect("an answer").status, StatusCode::FORBIDDEN);
+
+    let strangers = [None, Some("Bearer wrong".to_owned())];
+    for authorization in strangers {
+        let stranger = Bearer::showing(house.control(), authorization);
+        assert_eq!(stranger.get(&certificate).await.status, 401);
+    }
 }
 
 async fn assert_is_whole(gateway: &Gateway, operator: &Bearer, slug: &str, made: &Reply) {

@@ -15,7 +15,7 @@ use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
 use crate::metering::{Credits, Metering};
 use crate::ops::provision::Provisioner;
-use crate::ops::{Act, Administration, Replays};
+use crate::ops::{Act, Administration, Destroyer, Replays};
 use crate::tenancy::{SignUps, Tenancy};
 
 /// `/api/v1`: organizations as their members, agents and the platform's operator manage them.
@@ -23,6 +23,7 @@ pub struct Api {
     pub(super) tenancy: Arc<Tenancy>,
     pub(super) administration: Arc<Administration>,
     pub(super) provisioner: Provisioner,
+    pub(super) destroyer: Destroyer,
     pub(super) metering: Arc<Metering>,
     pub(super) credits: Arc<Credits>,
     pub(super) activity: ActivityReader,
@@ -40,6 +41,8 @@ pub struct Parts {
     pub administration: Arc<Administration>,
     /// What makes organizations from templates.
     pub provisioner: Provisioner,
+    /// What destroys them.
+    pub destroyer: Destroyer,
     /// What is used.
     pub metering: Arc<Metering>,
     /// What is paid with.
@@ -57,6 +60,7 @@ impl Api {
             tenancy,
             administration,
             provisioner,
+            destroyer,
             metering,
             credits,
             activity,
@@ -66,6 +70,7 @@ impl Api {
             tenancy,
             administration,
             provisioner,
+            destroyer,
             metering,
             credits,
             activity,

@@ -24,7 +24,7 @@ use bulkhead::http::s3::S3;
 use bulkhead::keyring::Keyring;
 use bulkhead::metering::{Credits, Metering};
 use bulkhead::ops::provision::{self, Provisioner, ProvisionerParts};
-use bulkhead::ops::{Administration, Replays};
+use bulkhead::ops::{Administration, Destroyer, Replays};
 use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
 use bulkhead::vault::Vault;
@@ -76,7 +76,7 @@ impl Gateway {
         let store = SqliteStore::open(&path, 2, clock.clone()).expect("a catalog");
         store.poll().await.expect("a catalog that answers");
         let store = Arc::new(FaultyStore::new(store));
-        let (catalog, platform, _) = doors(Arc::clone(&store) as Arc<dyn Store>);
+        let (catalog, platform, jobs) = doors(Arc::clone(&store) as Arc<dyn Store>);
         let root_file = directory.path().join("root.key");
         let root = provision::root_file(&root_file, &platform, &entropy).await;
         let keyring = Arc::new(Keyring::new(
@@ -140,6 +140,14 @@ impl Gateway {
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
         let administration = Arc::new(administration);
+        let destroyer = Destroyer::new(
+            jobs,
+            platform.clone(),
+            Arc::clone(&blobs) as Arc<dyn Blobs>,
+            Arc::clone(&keyring),
+            node,
+            clock.clone(),
+        );
         let provisioner = Provisioner::new(ProvisionerParts {
             platform: platform.clone(),
             keyring: Arc::clone(&keyring),
@@ -164,10 +172,10 @@ impl Gateway {
                 tenancy: Arc::clone(&tenancy),
                 administration: Arc::clone(&administration),
                 provisioner,
+                destroyer,
                 metering,
                 credits,
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
-                drive: Arc::clone(&drive),
                 replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
             },
         );
