@@ -284,6 +284,7 @@ impl House {
                     opened.platform.clone(),
                     Arc::clone(&opened.keyring),
                 ),
+                drive: Arc::clone(&self.drive),
                 replays: Replays::new(
                     opened.catalog.clone(),
                     Arc::clone(&opened.keyring),

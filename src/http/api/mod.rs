@@ -10,6 +10,7 @@ mod convert;
 mod credentials;
 mod door;
 mod endpoint;
+mod export;
 mod grants;
 mod once;
 mod openapi;

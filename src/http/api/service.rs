@@ -10,6 +10,7 @@ use super::route::{self, Audience, Found};
 use super::{openapi, operator, public};
 use crate::audit::ActivityReader;
 use crate::authz::Operator;
+use crate::drive::Drive;
 use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
@@ -26,7 +27,8 @@ pub struct Api {
     pub(super) destroyer: Destroyer,
     pub(super) metering: Arc<Metering>,
     pub(super) credits: Arc<Credits>,
-    pub(super) activity: ActivityReader,
+    pub(super) activity: Arc<ActivityReader>,
+    pub(super) drive: Arc<Drive>,
     pub(super) replays: Replays,
     pub(super) sign_ups: SignUps,
     pub(super) document: bytes::Bytes,
@@ -49,6 +51,8 @@ pub struct Parts {
     pub credits: Arc<Credits>,
     /// What was done.
     pub activity: ActivityReader,
+    /// Files.
+    pub drive: Arc<Drive>,
     /// What was answered before.
     pub replays: Replays,
 }
@@ -64,6 +68,7 @@ impl Api {
             metering,
             credits,
             activity,
+            drive,
             replays,
         } = parts;
         Self {
@@ -73,7 +78,8 @@ impl Api {
             destroyer,
             metering,
             credits,
-            activity,
+            activity: Arc::new(activity),
+            drive,
             replays,
             sign_ups,
             // A document of ours is always written.

@@ -176,6 +176,7 @@ impl Gateway {
                 metering,
                 credits,
                 activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
+                drive: Arc::clone(&drive),
                 replays: Replays::new(catalog.clone(), Arc::clone(&keyring), clock, entropy),
             },
         );
@@ -233,6 +234,11 @@ impl Gateway {
     /// Lets so many more commits succeed, and fails those that follow.
     pub fn fail_commits_after(&self, count: u64, fault: Fault) {
         self.store.fail_commits_after(count, fault);
+    }
+
+    /// Fails every read of blobs from now on.
+    pub fn fail_blob_reads(&self) {
+        self.blobs.fail_reads_after(0, blobs::Fault::Unavailable);
     }
 
     /// Ends all faults, and says whether a call has met one.
