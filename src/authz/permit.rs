@@ -3,7 +3,8 @@ use std::marker::PhantomData;
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
 use super::action::{
-    Action, AppendActivity, CreateBucket, KeepAnswer, ReadActivity, ReadUsage, RecordUsage, Row,
+    Action, AppendActivity, CreateBucket, ExportOrganization, KeepAnswer, ReadActivity,
+    ReadAgentRecords, ReadUsage, RecordUsage, Row,
 };
 use super::caller::{Caller, Narrowing, Operator, Standing};
 use super::limits::Limits;
@@ -249,6 +250,14 @@ impl<A: Action<Resource = OfSubject>> Permit<A> {
     /// Whom or what the permit is for; all of its kind, if none is named.
     pub fn subject_id(&self) -> Option<&str> {
         self.resource.id.as_deref()
+    }
+}
+
+impl Permit<ExportOrganization> {
+    /// Leave to read what an agent of the organization keeps: an export is of all that there is,
+    /// and no role reads homes beside it.
+    pub fn home(&self, agent: PrincipalId) -> Permit<ReadAgentRecords> {
+        Permit::new(self.org, self.principal, OfHome { agent }, self.rule)
     }
 }
 

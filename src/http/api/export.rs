@@ -20,8 +20,8 @@ use super::view::{
 use crate::audit::{ActivityQuery, ActivityReader, Order};
 use crate::authz::{
     Action, Caller, ExportOrganization, GetObject, InOrganization, ListBuckets, ListObjects,
-    OfHome, OfObject, OfSubject, Permit, ReadActivity, ReadAgentRecords, ReadAgents, ReadGrants,
-    ReadPeople, ReadUsage, SubjectKind, UnderPrefix, authorize,
+    OfObject, OfSubject, Permit, ReadActivity, ReadAgents, ReadGrants, ReadPeople, ReadUsage,
+    SubjectKind, UnderPrefix, authorize,
 };
 use crate::drive::{Bucket, Drive, DriveError, ListRequest, ListStart, ListedObject, ReadRequest};
 use crate::http::pipeline::{Answer, Call, Content, DoorError, Fault};
@@ -220,10 +220,12 @@ impl Exporter {
     /// What an agent keeps, and its task history.
     async fn agent(&mut self, agent: &Agent) -> Result<(), Ended> {
         let tenancy = Arc::clone(&self.tenancy);
-        let home = OfHome { agent: agent.id };
         let (mut after, mut page_number) = (None, 0);
         loop {
-            let permit = self.permit::<ReadAgentRecords>(home.clone()).await?;
+            let permit = self
+                .permit::<ExportOrganization>(InOrganization)
+                .await?
+                .home(agent.id);
             let page = tenancy.agent_records(permit, None, after, PAGE).await?;
             let folder = format!("agents/{}/context", agent.id);
             self.page(
@@ -240,7 +242,10 @@ impl Exporter {
         }
         let (mut after, mut page_number) = (None, 0);
         loop {
-            let permit = self.permit::<ReadAgentRecords>(home.clone()).await?;
+            let permit = self
+                .permit::<ExportOrganization>(InOrganization)
+                .await?
+                .home(agent.id);
             let until = i64::MAX.unsigned_abs();
             let page = tenancy.tasks(permit, 0, until, after, PAGE).await?;
             let folder = format!("agents/{}/tasks", agent.id);
