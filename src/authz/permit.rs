@@ -3,8 +3,8 @@ use std::marker::PhantomData;
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
 use super::action::{
-    Action, AppendActivity, CreateBucket, ExportOrganization, KeepAnswer, ReadActivity,
-    ReadAgentRecords, ReadUsage, RecordUsage, Row,
+    Action, AppendActivity, CreateBucket, ExportOrganization, GetObject, KeepAnswer, ListObjects,
+    ReadActivity, ReadAgentRecords, ReadUsage, RecordUsage, Row,
 };
 use super::caller::{Caller, Narrowing, Operator, Standing};
 use super::limits::Limits;
@@ -253,9 +253,19 @@ impl<A: Action<Resource = OfSubject>> Permit<A> {
     }
 }
 
+/// An export is of all that there is: also of agents' homes, which no role reads beside it.
 impl Permit<ExportOrganization> {
-    /// Leave to read what an agent of the organization keeps: an export is of all that there is,
-    /// and no role reads homes beside it.
+    /// Leave to list the objects of a bucket.
+    pub fn listing(&self, resource: UnderPrefix) -> Permit<ListObjects> {
+        Permit::new(self.org, self.principal, resource, self.rule)
+    }
+
+    /// Leave to read an object.
+    pub fn object(&self, resource: OfObject) -> Permit<GetObject> {
+        Permit::new(self.org, self.principal, resource, self.rule)
+    }
+
+    /// Leave to read what an agent keeps.
     pub fn home(&self, agent: PrincipalId) -> Permit<ReadAgentRecords> {
         Permit::new(self.org, self.principal, OfHome { agent }, self.rule)
     }

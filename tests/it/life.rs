@@ -320,9 +320,10 @@ impl<'a> Owned<'a> {
             "organization": "acme",
         });
         let session = nobody.post("/sessions", login).await;
+        let client = client_of(gateway, &made);
         Self {
             gateway,
-            client: client_of(gateway, &made),
+            client,
             token: session.text("token").to_owned(),
         }
     }

@@ -19,9 +19,9 @@ use super::view::{
 };
 use crate::audit::{ActivityQuery, ActivityReader, Order};
 use crate::authz::{
-    Action, Caller, ExportOrganization, GetObject, InOrganization, ListBuckets, ListObjects,
-    OfObject, OfSubject, Permit, ReadActivity, ReadAgents, ReadGrants, ReadPeople, ReadUsage,
-    SubjectKind, UnderPrefix, authorize,
+    Action, Caller, ExportOrganization, InOrganization, ListBuckets, OfObject, OfSubject, Permit,
+    ReadActivity, ReadAgents, ReadGrants, ReadPeople, ReadUsage, SubjectKind, UnderPrefix,
+    authorize,
 };
 use crate::drive::{Bucket, Drive, DriveError, ListRequest, ListStart, ListedObject, ReadRequest};
 use crate::http::pipeline::{Answer, Call, Content, DoorError, Fault};
@@ -318,7 +318,8 @@ impl Exporter {
                 bucket: bucket.name.clone(),
                 prefix: KeyPrefix::default(),
             };
-            let permit = self.permit::<ListObjects>(resource).await?;
+            let export = self.permit::<ExportOrganization>(InOrganization).await?;
+            let permit = export.listing(resource);
             let request = ListRequest {
                 delimiter: None,
                 start,
@@ -342,7 +343,8 @@ impl Exporter {
             bucket: bucket.name.clone(),
             key: key.clone(),
         };
-        let permit = self.permit::<GetObject>(resource).await?;
+        let export = self.permit::<ExportOrganization>(InOrganization).await?;
+        let permit = export.object(resource);
         let drive = Arc::clone(&self.drive);
         let (selection, mut reader) = match drive.get(permit, ReadRequest::default()).await {
             Ok((read, _)) => read,
