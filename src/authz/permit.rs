@@ -3,8 +3,8 @@ use std::marker::PhantomData;
 use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
 
 use super::action::{
-    Action, AppendActivity, CreateBucket, KeepAnswer, OpenShare, ReadActivity, ReadUsage,
-    RecordUsage, Row,
+    Action, AppendActivity, CreateBucket, ExportOrganization, GetObject, KeepAnswer, ListObjects,
+    OpenShare, ReadActivity, ReadAgentRecords, ReadUsage, RecordUsage, Row,
 };
 use super::caller::{Caller, LinkHolder, Narrowing, Operator, Standing};
 use super::limits::Limits;
@@ -277,6 +277,24 @@ impl<A: Action<Resource = OfSubject>> Permit<A> {
     /// Whom or what the permit is for; all of its kind, if none is named.
     pub fn subject_id(&self) -> Option<&str> {
         self.resource.id.as_deref()
+    }
+}
+
+/// An export is of all that there is: also of agents' homes, which no role reads beside it.
+impl Permit<ExportOrganization> {
+    /// Leave to list the objects of a bucket.
+    pub fn listing(&self, resource: UnderPrefix) -> Permit<ListObjects> {
+        Permit::new(self.org, self.principal, resource, self.rule)
+    }
+
+    /// Leave to read an object.
+    pub fn object(&self, resource: OfObject) -> Permit<GetObject> {
+        Permit::new(self.org, self.principal, resource, self.rule)
+    }
+
+    /// Leave to read what an agent keeps.
+    pub fn home(&self, agent: PrincipalId) -> Permit<ReadAgentRecords> {
+        Permit::new(self.org, self.principal, OfHome { agent }, self.rule)
     }
 }
 

@@ -77,7 +77,8 @@ impl Destroy {
             Arc::clone(&opened.keyring),
             opened.node,
             opened.clock.clone(),
-        );
+        )
+        .with_backups_kept(config.data.backups_kept);
         let certificate = destroyer.destroy(&operator, org).await?;
         Ok(print::json(&certificate)?)
     }

@@ -268,6 +268,19 @@ impl House {
         Kv::new(Arc::clone(&self.vault), Arc::clone(tenancy), clock.clone())
     }
 
+    fn destroyer(&self, config: &Config) -> Destroyer {
+        let opened = &self.opened;
+        Destroyer::new(
+            opened.jobs.clone(),
+            opened.platform.clone(),
+            Arc::clone(&self.blobs),
+            Arc::clone(&opened.keyring),
+            opened.node,
+            opened.clock.clone(),
+        )
+        .with_backups_kept(config.data.backups_kept)
+    }
+
     fn control_api(&self, config: &Config) -> Api {
         let opened = &self.opened;
         Api::new(
@@ -285,6 +298,7 @@ impl House {
                     clock: opened.clock.clone(),
                     entropy: opened.entropy.clone(),
                 }),
+                destroyer: self.destroyer(config),
                 metering: Arc::clone(&self.metering),
                 credits: Arc::clone(&self.credits),
                 usage: Usage::new(
@@ -299,6 +313,7 @@ impl House {
                     Arc::clone(&opened.keyring),
                 ),
                 vault: Arc::clone(&self.vault),
+                drive: Arc::clone(&self.drive),
                 replays: Replays::new(
                     opened.catalog.clone(),
                     Arc::clone(&opened.keyring),
@@ -390,14 +405,7 @@ impl Background {
 
         let expirer = Expirer::new(
             opened.jobs.clone(),
-            Destroyer::new(
-                opened.jobs.clone(),
-                opened.platform.clone(),
-                Arc::clone(&house.blobs),
-                Arc::clone(&opened.keyring),
-                opened.node,
-                opened.clock.clone(),
-            ),
+            house.destroyer(config),
             Arc::clone(&house.vault),
             Arc::clone(&opened.audit),
             Operator::authenticated(),

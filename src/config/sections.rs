@@ -13,12 +13,17 @@ use super::units;
 pub struct Data {
     /// The directory for catalog and blobs, unless these name their own.
     pub dir: PathBuf,
+    /// How long backups of the catalog and of the root key file are kept: certificates of
+    /// destruction say by it when the last one of an organization's keys expires.
+    #[serde(deserialize_with = "units::some_duration")]
+    pub backups_kept: Option<Duration>,
 }
 
 impl Default for Data {
     fn default() -> Self {
         Self {
             dir: "./bulkhead-data".into(),
+            backups_kept: None,
         }
     }
 }

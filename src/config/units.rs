@@ -33,6 +33,13 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(source: D) -> Result<Duration,
         .map(Duration::from_millis)
 }
 
+/// Reads the same, of a setting that may be left out.
+pub(super) fn some_duration<'de, D: Deserializer<'de>>(
+    source: D,
+) -> Result<Option<Duration>, D::Error> {
+    duration(source).map(Some)
+}
+
 /// A whole number, at most one space, and a unit. Nothing else is understood: a number without a
 /// unit is the mistake that this form exists to prevent.
 struct Quantity {

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use names::OrgId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::time::rfc3339;
@@ -6,7 +9,7 @@ use crate::catalog::Destruction;
 
 /// What an operator hands over when an organization was destroyed: what is gone, and what is not
 /// gone yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Certificate {
     /// The organization.
     pub organization: String,
@@ -30,7 +33,7 @@ pub struct Certificate {
 }
 
 /// Why what was destroyed may still be readable somewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum Pending {
     /// Processes that have not stated that they dropped the keys.
@@ -62,7 +65,11 @@ pub enum Pending {
     },
     /// Copies outside this program's reach: of the catalog (names, sizes and times in clear) and
     /// of the root key file. They end when they expire.
-    Backups,
+    Backups {
+        /// When the last one expires that may hold the keys, if it is set how long backups are
+        /// kept.
+        until: Option<String>,
+    },
 }
 
 impl Certificate {
@@ -81,13 +88,32 @@ impl Certificate {
             objects_destroyed: destruction.objects,
             bytes_destroyed: destruction.bytes,
             blobs_deleted,
-            complete: pending.iter().all(|one| *one == Pending::Backups),
+            complete: pending
+                .iter()
+                .all(|one| matches!(one, Pending::Backups { .. })),
             pending,
         }
     }
 }
 
 impl Pending {
+    /// The backups that may hold the keys, unless the last one has expired: one made right before
+    /// the keys were deleted is kept for `lifetime` from then on.
+    pub(super) fn backups(
+        destruction: &Destruction,
+        lifetime: Option<Duration>,
+        now_ms: u64,
+    ) -> Option<Self> {
+        let Some(lifetime) = lifetime else {
+            return Some(Self::Backups { until: None });
+        };
+        let kept_ms = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
+        let until_ms = destruction.at_ms.saturating_add(kept_ms);
+        (now_ms < until_ms).then(|| Self::Backups {
+            until: Some(rfc3339(until_ms)),
+        })
+    }
+
     pub(super) fn root(destruction: &Destruction, versions: Vec<u32>) -> Self {
         let newest = destruction.root_version;
         let todo = match versions.as_slice() {

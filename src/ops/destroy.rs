@@ -32,6 +32,7 @@ pub struct Destroyer {
     keyring: Arc<Keyring>,
     node: NodeId,
     clock: Clock,
+    backups_lifetime: Option<Duration>,
 }
 
 impl Destroyer {
@@ -51,6 +52,17 @@ impl Destroyer {
             keyring,
             node,
             clock,
+            backups_lifetime: None,
+        }
+    }
+
+    /// Lets certificates say when the last backup of the keys expires, by how long backups are
+    /// kept.
+    #[must_use]
+    pub fn with_backups_kept(self, lifetime: Option<Duration>) -> Self {
+        Self {
+            backups_lifetime: lifetime,
+            ..self
         }
     }
 
@@ -71,6 +83,20 @@ impl Destroyer {
         org: OrgId,
     ) -> Result<Option<Certificate>, OpsError> {
         self.locked(org, Which::Due).await
+    }
+
+    /// Goes on with what is outstanding of an organization that was destroyed, and certifies how
+    /// that stands now; [`OpsError::NoSuchOrganization`] if it was not.
+    pub async fn certificate(
+        &self,
+        _operator: &Operator,
+        org: OrgId,
+    ) -> Result<Certificate, OpsError> {
+        if org.is_platform() {
+            return Err(OpsError::NoSuchOrganization);
+        }
+        let certificate = self.locked(org, Which::Destroyed).await?;
+        certificate.ok_or(OpsError::NoSuchOrganization)
     }
 
     async fn locked(&self, org: OrgId, which: Which) -> Result<Option<Certificate>, OpsError> {
@@ -106,7 +132,12 @@ impl Destroyer {
             pending.push(Pending::Scrub { reason });
         }
         pending.extend(self.pending_root(&destruction));
-        pending.push(Pending::Backups);
+        let now_ms = self.clock.now_ms();
+        pending.extend(Pending::backups(
+            &destruction,
+            self.backups_lifetime,
+            now_ms,
+        ));
         Ok(Some(Certificate::new(
             org,
             &destruction,
@@ -267,12 +298,15 @@ enum Which {
     Any,
     /// Those whose grace period has ended.
     Due,
+    /// None that is not destroyed already.
+    Destroyed,
 }
 
 impl Which {
     fn admits(self, row: &OrganizationRow, now_ms: u64) -> bool {
         match self {
             Self::Any => true,
+            Self::Destroyed => false,
             Self::Due => {
                 row.state == OrgState::Deleting
                     && row.delete_after_ms.is_some_and(|due| due <= now_ms)

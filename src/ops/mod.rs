@@ -1,6 +1,7 @@
 //! What spans modules: provision, collect garbage, rotate, destroy, verify.
 
 mod administration;
+mod archive;
 mod certificate;
 mod checkpoint;
 mod collect;
@@ -26,6 +27,7 @@ mod tests;
 pub use administration::{
     Act, Administration, AdministrationError, CreditActError, RecordedAccessKey,
 };
+pub use archive::{Archive, WrongSize, entry_name};
 pub use certificate::{Certificate, Pending};
 pub use checkpoint::{CheckpointError, Checkpoints};
 pub use collect::{Collected, Collector, CollectorSettings};

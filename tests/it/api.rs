@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use bulkhead::catalog::Fault;
 use bulkhead::http::api::{Audience, Given, ROOT, document, routes};
 use http::header::{ALLOW, LOCATION, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
@@ -183,125 +182,6 @@ async fn an_organization_is_made_shown_listed_and_changed() {
         let reply = operator.get(missing).await;
         assert_eq!((reply.status, reply.code()), (404, "no-such-organization"));
     }
-}
-
-#[tokio::test]
-async fn an_organization_is_made_from_a_template_once_however_often_it_is_sent_or_breaks_off() {
-    let template = json!({
-        "slug": "acme",
-        "name": "Acme",
-        "plan": "team",
-        "owner": "ann@example.com",
-        "agent": { "name": "Robot", "department": "Sales" },
-        "access_key": { "scope": "full" },
-        "buckets": ["docs", "exports"],
-    });
-    for fault in [Fault::Unavailable, Fault::Unanswered] {
-        let broken = broken_off_and_sent_again(&template, fault).await;
-        assert!(broken > 3, "{broken}");
-    }
-}
-
-/// Breaks the catalog off after ever more commits, until the request comes through; says how often
-/// it did not.
-async fn broken_off_and_sent_again(template: &Value, fault: Fault) -> u64 {
-    for commits in 0.. {
-        let gateway = Gateway::start(TOKEN).await;
-        let operator = Bearer::new(gateway.control, TOKEN);
-        let plan = json!({ "slug": "team", "name": "Team", "limits": {} });
-        let planned = operator.post("/plans", plan).await;
-        assert_eq!(planned.status, 201, "{}", planned.body);
-        let send = async |body: &Value| {
-            let fields = [("idempotency-key", "customer-7")];
-            let (method, path) = (Method::POST, "/organizations");
-            operator
-                .send_unchecked(method, path, &fields, body.clone())
-                .await
-        };
-        gateway.fail_commits_after(commits, fault);
-        let first = send(template).await;
-        gateway.heal();
-        // As clients do: a log whose last write has no known end is looked into by the next.
-        let insist = async |body: &Value| {
-            for _ in 0..3 {
-                let reply = send(body).await;
-                if reply.status != 503 {
-                    return reply;
-                }
-            }
-            panic!("unavailable for good after {commits} commits");
-        };
-        let made = insist(template).await;
-        assert_eq!(made.status, 201, "after {commits} commits: {}", made.body);
-        assert_eq!(made.headers[LOCATION], "/api/v1/organizations/acme");
-        assert_eq!(insist(template).await.body, made.body);
-        match first.status {
-            201 => assert_eq!(first.body, made.body),
-            status => assert_eq!(status, 503, "{}", first.body),
-        }
-        has_all_of_the_template(&gateway, &made).await;
-        // Another request is another, with the key of this one or without.
-        let mut other = template.clone();
-        other["name"] = json!("Acme & Daughters");
-        for body in [&other, template] {
-            let fields = [("idempotency-key", "customer-8")];
-            let fields = if body["name"] == "Acme" {
-                &fields[..]
-            } else {
-                &[]
-            };
-            let (method, path) = (Method::POST, "/organizations");
-            let reply = operator.send(method, path, fields, body.clone()).await;
-            assert_eq!((reply.status, reply.code()), (409, "slug-taken"));
-        }
-        assert_eq!(insist(&other).await.status, 409);
-        if first.status == 201 {
-            return commits;
-        }
-    }
-    unreachable!("it comes through once nothing fails")
-}
-
-async fn has_all_of_the_template(gateway: &Gateway, made: &Reply) {
-    let key = &made.body["access_key"];
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    let client = Client::new(
-        gateway.api,
-        Key {
-            id: text(&key["id"]),
-            secret: text(&key["secret"]),
-        },
-    );
-    let listed = client
-        .send(Method::GET, "/", &[], "")
-        .await
-        .expect("an answer");
-    let listed = String::from_utf8(listed.body.to_vec()).expect("text");
-    assert_eq!(listed.matches("<Bucket>").count(), 2, "{listed}");
-
-    let token = text(&made.body["invitation"]["token"]);
-    let join = json!({ "token": token, "name": "Ann", "password": PASSWORD });
-    let anybody = Bearer::showing(gateway.control, None);
-    let joined = anybody.post("/invitations/join", join).await;
-    assert_eq!(joined.status, 201, "{}", joined.body);
-    let ann = Bearer::new(gateway.control, joined.text("token"));
-    let switched = ann
-        .post("/sessions/switch", json!({ "organization": "acme" }))
-        .await;
-    let owner = Bearer::new(gateway.control, switched.text("token"));
-    assert_eq!(owner.get("/self").await.text("role"), "owner");
-    let agents = owner.get("/organizations/acme/agents").await.body;
-    let agents = agents["items"].as_array().expect("agents");
-    assert_eq!(agents.len(), 1);
-    assert_eq!(agents[0]["id"], made.body["agent"]);
-    let profile = owner.get("/organizations/acme/profile").await;
-    assert_eq!(
-        (profile.text("name"), profile.text("plan")),
-        ("Acme", "team")
-    );
-    let keys = Bearer::new(gateway.control, TOKEN);
-    let keys = keys.get("/organizations/acme/access-keys").await.body;
-    assert_eq!(keys["items"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]

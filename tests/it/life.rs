@@ -1,12 +1,18 @@
 //! The life of an organization, from its template to its certificate, through the doors.
 
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
 use bulkhead::catalog::Fault;
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::support::bearer::{Bearer, PASSWORD, Reply};
-use crate::support::client::Client;
+use crate::support::client::{Client, Failure};
 use crate::support::gateway::Gateway;
+use crate::support::house::House;
 use crate::support::sign::Key;
 
 #[tokio::test]
@@ -80,6 +86,9 @@ async fn a_provisioning_that_ends_anywhere_is_finished_by_its_repetition() {
             if first.status == 201 {
                 assert_eq!(second.body, first.body, "{name} {commits}");
             }
+            // Where the last write of its log had no answer, the next finds out what came of it.
+            let resume = format!("/organizations/{slug}/resume");
+            assert_eq!(operator.post(&resume, Value::Null).await.status, 200);
             assert_is_whole(&gateway, &operator, &slug, &second).await;
             if !is_cut {
                 break;
@@ -136,7 +145,252 @@ async fn a_key_is_of_one_request_and_a_slug_of_one_organization() {
         assert_eq!((reply.status, reply.text("field")), (400, named));
     }
     let listed = operator.get("/organizations").await;
-    assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(2));
+    let items = listed.body["items"].as_array();
+    assert_eq!(items.map(Vec::len), Some(2), "{}", listed.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_destroyed_is_certified_as_often_as_the_operator_asks() {
+    let settings = [
+        ("CONTROL_OPERATOR_TOKEN", TOKEN),
+        ("DATA_BACKUPS_KEPT", "30d"),
+    ];
+    let house = House::start_with(&settings).await;
+    let acme = house.create_organization("acme");
+    let client = house.client_of(&acme.key);
+    for (target, body) in [("/files", ""), ("/files/a", "one")] {
+        let put = client.send(Method::PUT, target, &[], body).await;
+        assert_eq!(put.expect("an answer").status, StatusCode::OK);
+    }
+    let operator = Bearer::new(house.control(), TOKEN);
+    let shown = operator.get("/organizations/acme").await;
+    let certificate = format!("/organizations/{}/certificate", shown.text("id"));
+    let living = operator.get(&certificate).await;
+    assert_eq!(
+        (living.status, living.code()),
+        (404, "no-such-organization")
+    );
+    assert_eq!(
+        operator.get("/organizations/acme").await.text("state"),
+        "active"
+    );
+
+    let first = house.command(&["org", "destroy", "acme", "--confirm", "acme"]);
+    let reply = operator.get(&certificate).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    for name in [
+        "organization",
+        "destroyed_at",
+        "key_versions_destroyed",
+        "objects_destroyed",
+    ] {
+        assert_eq!(reply.body[name], first[name], "{name}");
+    }
+    assert_eq!(reply.body["objects_destroyed"], 1);
+    let pending = reply.body["pending"].as_array().expect("a list");
+    let backups = pending.iter().find(|one| one["what"] == "backups");
+    assert!(backups.expect("backups are kept")["until"].is_string());
+    assert!(
+        pending.iter().any(|one| one["what"] == "root"),
+        "{pending:?}"
+    );
+    // A credential of the organization is gone with it.
+    let refused = client.send(Method::GET, "/files/a", &[], "").await;
+    assert_eq!(refused.expect("an answer").status, StatusCode::FORBIDDEN);
+
+    let strangers = [None, Some("Bearer wrong".to_owned())];
+    for authorization in strangers {
+        let stranger = Bearer::showing(house.control(), authorization);
+        assert_eq!(stranger.get(&certificate).await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn an_export_holds_all_that_the_organization_has_and_names_that_stay_inside() {
+    let gateway = Gateway::start(TOKEN).await;
+    let owned = Owned::settle(&gateway).await;
+    let large: Vec<u8> = (0..300_000_u32).map(|i| (i % 251) as u8).collect();
+    let keys = [
+        "a",
+        "dir/b",
+        "../up",
+        "a//b",
+        "./c",
+        "100%",
+        "x\\y",
+        "\u{fc}ber",
+    ];
+    for key in keys {
+        owned.put(key, key.as_bytes()).await;
+    }
+    owned.put("large", &large).await;
+
+    let archive = owned.export().await.expect("a whole archive");
+    let entries = read_archive(&archive);
+    for (name, bytes) in [
+        ("drive/files/a", "a".as_bytes()),
+        ("drive/files/dir/b", b"dir/b"),
+        ("drive/files/%2E%2E/up", b"../up"),
+        ("drive/files/a/%/b", b"a//b"),
+        ("drive/files/%2E/c", b"./c"),
+        ("drive/files/100%25", b"100%"),
+        ("drive/files/x%5Cy", b"x\\y"),
+        ("drive/files/\u{fc}ber", "\u{fc}ber".as_bytes()),
+        ("drive/files/large", &large),
+    ] {
+        assert_eq!(entries[name], bytes, "{name}");
+    }
+    let sidecar: Value =
+        serde_json::from_slice(&entries["metadata/files/%2E%2E/up.json"]).expect("JSON");
+    assert_eq!(
+        (&sidecar["key"], &sidecar["size"]),
+        (&json!("../up"), &json!(5))
+    );
+    let text = |name: &str| String::from_utf8(entries[name].clone()).expect("text");
+    assert!(text("records/members/00000001.jsonl").contains("ada@acme.test"));
+    assert!(text("records/agents/00000001.jsonl").contains("Researcher"));
+    assert!(text("records/profile.json").contains("\"plan\":\"team\""));
+    assert!(entries.contains_key("buckets/reports.json"));
+    let log = text("activity/00000001.jsonl");
+    assert!(
+        log.contains("bulkhead:ExportOrganization"),
+        "it is told of before it is begun"
+    );
+
+    // The manifest names every entry but itself, with what it holds.
+    let manifest = text("manifest/00000001.jsonl");
+    let summary: Value = serde_json::from_slice(&entries["MANIFEST.json"]).expect("JSON");
+    assert_eq!(summary["sha256"], hex(&manifest));
+    assert_eq!(summary["entries"], manifest.lines().count());
+    assert_eq!(manifest.lines().count(), entries.len() - 2);
+    for line in manifest.lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let bytes = &entries[line["name"].as_str().expect("a name")];
+        assert_eq!(line["size"], bytes.len(), "{line}");
+        assert_eq!(line["sha256"], hex(bytes), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_for_owners_and_breaks_off_where_a_blob_does() {
+    let gateway = Gateway::start(TOKEN).await;
+    let owned = Owned::settle(&gateway).await;
+    gateway.tenant("other").await;
+    owned.put("small", b"small").await;
+    owned.put("large", &vec![7; 300_000]).await;
+
+    let operator = Bearer::new(gateway.control, TOKEN);
+    let refused = operator.get("/organizations/acme/export").await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    let owner = Bearer::log_in(gateway.control, "ada@acme.test", Some("acme")).await;
+    let others = owner.get("/organizations/other/export").await;
+    assert_eq!(others.status, 404, "{}", others.body);
+    let email = json!({ "email": "bob@acme.test", "role": "admin" });
+    let invited = owner.post("/organizations/acme/invitations", email).await;
+    join(&gateway, &invited.body["token"]).await;
+    let admin = Bearer::log_in(gateway.control, "bob@acme.test", Some("acme")).await;
+    let refused = admin.get("/organizations/acme/export").await;
+    assert_eq!((refused.status, refused.code()), (403, "not-allowed"));
+
+    assert!(owned.export().await.is_ok());
+    gateway.fail_blob_reads();
+    assert!(
+        owned.export().await.is_err(),
+        "an archive that lacks a file is never whole"
+    );
+}
+
+/// An organization with an owner.
+struct Owned<'a> {
+    gateway: &'a Gateway,
+    client: Client,
+    token: String,
+}
+
+impl<'a> Owned<'a> {
+    async fn settle(gateway: &'a Gateway) -> Self {
+        let operator = Bearer::new(gateway.control, TOKEN);
+        make_plan(&operator).await;
+        let made = provision(&operator, "k1", template("acme")).await;
+        join(gateway, &made.body["invitation"]["token"]).await;
+        let nobody = Bearer::showing(gateway.control, None);
+        let login = json!({
+            "email": "ada@acme.test",
+            "password": PASSWORD,
+            "organization": "acme",
+        });
+        let session = nobody.post("/sessions", login).await;
+        let client = client_of(gateway, &made);
+        Self {
+            gateway,
+            client,
+            token: session.text("token").to_owned(),
+        }
+    }
+
+    async fn put(&self, key: &str, bytes: &[u8]) {
+        let mut target = String::from("/files/");
+        for byte in key.bytes() {
+            match byte {
+                b'/' | b'.' => target.push(char::from(byte)),
+                byte if byte.is_ascii_alphanumeric() => target.push(char::from(byte)),
+                byte => target.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        let put = self
+            .client
+            .send(Method::PUT, &target, &[], bytes.to_vec())
+            .await;
+        assert_eq!(put.expect("an answer").status, StatusCode::OK, "{key}");
+    }
+
+    async fn export(&self) -> Result<Bytes, Failure> {
+        let client = Client::new(
+            self.gateway.control,
+            Key {
+                id: "BKNOBODYSIGNSWITHTHIS".to_owned(),
+                secret: "unused".to_owned(),
+            },
+        );
+        let authorization = format!("Bearer {}", self.token);
+        let fields = [("authorization", authorization.as_str())];
+        let target = "/api/v1/organizations/acme/export";
+        let answer = client
+            .send_unsigned(Method::GET, target, &fields, "")
+            .await?;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.headers["content-type"], "application/x-tar");
+        Ok(answer.body)
+    }
+}
+
+async fn join(gateway: &Gateway, token: &Value) {
+    let person = json!({ "token": token, "name": "Somebody", "password": PASSWORD });
+    let nobody = Bearer::showing(gateway.control, None);
+    let joined = nobody.post("/invitations/join", person).await;
+    assert_eq!(joined.status, 201, "{}", joined.body);
+}
+
+/// What an archive holds, as another reader sees it. No name leads out of it.
+fn read_archive(bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut entries = BTreeMap::new();
+    for entry in tar::Archive::new(bytes).entries().expect("an archive") {
+        let mut entry = entry.expect("an entry");
+        let name = String::from_utf8(entry.path_bytes().to_vec()).expect("text");
+        assert!(
+            name.split('/').all(|part| !["", ".", ".."].contains(&part)),
+            "{name}"
+        );
+        let mut held = Vec::new();
+        entry.read_to_end(&mut held).expect("its bytes");
+        assert!(entries.insert(name.clone(), held).is_none(), "{name} twice");
+    }
+    entries
+}
+
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn assert_is_whole(gateway: &Gateway, operator: &Bearer, slug: &str, made: &Reply) {

@@ -45,8 +45,10 @@ struct State {
     asked: usize,
     codes: BTreeMap<String, Approved>,
     /// What is made of the claims of the next ID token.
-    change: Option<Box<dyn FnOnce(&mut Value) + Send>>,
+    change: Option<Change>,
 }
+
+type Change = Box<dyn FnOnce(&mut Value) + Send>;
 
 /// Somebody who has logged in at the provider, and is on the way back.
 struct Approved {

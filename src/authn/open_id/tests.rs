@@ -408,7 +408,8 @@ async fn nobody_brings_a_log_in_to_its_end_but_who_began_it() {
 async fn the_token_of_a_log_in_is_for_it() {
     let house = House::new().await;
     type Change = fn(&mut Value);
-    let cases: [(&str, Change, fn(&OpenIdError) -> bool); 9] = [
+    type IsIt = fn(&OpenIdError) -> bool;
+    let cases: [(&str, Change, IsIt); 9] = [
         (
             "another nonce",
             |claims| claims["nonce"] = json!("another"),

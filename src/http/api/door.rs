@@ -12,7 +12,9 @@ use super::{
     secrets, shares, usage,
 };
 use crate::authn::Authn;
-use crate::authz::{Access, Action, Caller, OfSubject, RevealSecret, action_named};
+use crate::authz::{
+    Access, Action, Caller, ExportOrganization, OfSubject, RevealSecret, action_named,
+};
 use crate::http::net::RequestBody;
 use crate::http::pipeline::{Answer, Call, Deed, Door, Head, Intent, Read, Refused};
 
@@ -143,6 +145,8 @@ fn deed(route: &'static Route, segments: &Segments<'_>) -> Deed {
         resource,
         intent: match access {
             _ if route.action == RevealSecret::NAME => Intent::Durable,
+            // It reads all that there is: that stands in the log before the first byte leaves.
+            _ if route.action == ExportOrganization::NAME => Intent::Durable,
             Some(Access::Read | Access::Record) => Intent::None,
             Some(Access::Write | Access::Govern) => Intent::Durable,
             None if route.method == http::Method::GET => Intent::None,

@@ -11,6 +11,7 @@ mod convert;
 mod credentials;
 mod door;
 mod endpoint;
+mod export;
 mod grants;
 mod identities;
 mod identity_view;

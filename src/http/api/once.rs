@@ -62,7 +62,13 @@ impl Api {
 
 impl From<OpsError> for Problem {
     fn from(error: OpsError) -> Self {
-        Self::internal(error)
+        match error {
+            OpsError::NoSuchOrganization => Self::no_such_organization(),
+            OpsError::Busy { .. } | OpsError::LockLost { .. } => {
+                Self::new(StatusCode::CONFLICT, "under-way", error.to_string())
+            }
+            _ => Self::internal(error),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::view::{
 };
 use crate::authz::read_usage_as_operator;
 use crate::http::pipeline::Answer;
-use crate::ops::Act;
+use crate::ops::{Act, Certificate};
 use crate::tenancy::{NewAccount, Transition};
 
 /// What the platform's operator does.
@@ -27,6 +27,7 @@ pub(super) enum OperatorDoes {
     CreateOrganization,
     ListOrganizations,
     ChangeState(Transition),
+    Certify,
     CreateAccessKey,
     ListAccessKeys,
     RevokeAccessKey,
@@ -85,6 +86,15 @@ pub(super) const ROUTES: &[Route] = &[
         "Lets a sealed organization be worked in again.",
     )
     .gives::<OrganizationView>(),
+    Route::get(
+        "/organizations/{org}/certificate",
+        "GetCertificate",
+        Audience::Operator,
+        Endpoint::Operator(OperatorDoes::Certify),
+        "Goes on with what is outstanding of an organization that was destroyed, named by its \
+         identifier, and certifies how that stands.",
+    )
+    .gives::<Certificate>(),
     Route::post(
         "/organizations/{org}/access-keys",
         "CreateAccessKey",
@@ -163,6 +173,11 @@ pub(super) async fn answer(
                 .change_state(act, &slug(ask)?, transition)
                 .await?;
             shown(&OrganizationView::from(&changed))
+        }
+        OperatorDoes::Certify => {
+            let org = ask.segment("org").parse::<OrgId>();
+            let org = org.map_err(|_| Problem::no_such_organization())?;
+            shown(&api.destroyer.certificate(act.operator, org).await?)
         }
         OperatorDoes::CreateAccessKey => {
             let AccessKeyRequest { scope } = ask.json()?;

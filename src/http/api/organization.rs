@@ -5,6 +5,7 @@ use names::{AccessKeyId, Glob, PrincipalId};
 
 use super::ask::{Ask, shown, tagged};
 use super::endpoint::Endpoint;
+use super::export;
 use super::problem::Problem;
 use super::public::label;
 use super::route::{Audience, Parameter, ParameterKind, Route};
@@ -15,8 +16,8 @@ use super::view::{
 };
 use crate::audit::{ActivityQuery, Cursor, Decided, Order, ReadError};
 use crate::authz::{
-    Action, DeleteOrganization, InOrganization, ManageSettings, Permit, ReadActivity, ReadSettings,
-    ReadUsage,
+    Action, DeleteOrganization, ExportOrganization, InOrganization, ManageSettings, Permit,
+    ReadActivity, ReadSettings, ReadUsage,
 };
 use crate::http::pipeline::{Answer, Call};
 use crate::tenancy::{Label, ProfileChange};
@@ -31,6 +32,7 @@ pub(super) enum OfOrganization {
     Activity,
     Delete,
     Restore,
+    Export,
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -101,6 +103,16 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .does(DeleteOrganization::NAME, None)
     .gives::<OrganizationView>(),
+    Route::get(
+        "/organizations/{org}/export",
+        "ExportOrganization",
+        Audience::Organization,
+        Endpoint::Organization(OfOrganization::Export),
+        "Streams all files and records, decrypted, as a tar archive, for its owner. An archive \
+         that does not end with `MANIFEST.json` was cut.",
+    )
+    .does(ExportOrganization::NAME, None)
+    .streams("application/x-tar"),
 ];
 
 const FROM: Parameter = Parameter {
@@ -205,6 +217,10 @@ pub(super) async fn answer(
             let grace = grace_days.map(|days| Duration::from_secs(u64::from(days) * 86_400));
             let changed = api.tenancy.ask_deletion(permit, grace).await?;
             shown(&OrganizationView::from(&changed))
+        }
+        OfOrganization::Export => {
+            let permit = call.permit::<ExportOrganization>(InOrganization)?;
+            export::export(api, call, permit)
         }
         OfOrganization::Restore => {
             let permit = call.permit::<DeleteOrganization>(InOrganization)?;

@@ -11,12 +11,13 @@ use super::{openapi, operator, public};
 use crate::audit::ActivityReader;
 use crate::authn::OpenId;
 use crate::authz::Operator;
+use crate::drive::Drive;
 use crate::http::OperatorToken;
 use crate::http::net::{Peer, RequestBody};
 use crate::http::pipeline::{Body, Head, Pipeline, Visit};
 use crate::metering::{Credits, Metering, Usage};
 use crate::ops::provision::Provisioner;
-use crate::ops::{Act, Administration, Replays};
+use crate::ops::{Act, Administration, Destroyer, Replays};
 use crate::tenancy::{SignUps, Tenancy};
 use crate::vault::Vault;
 
@@ -25,10 +26,12 @@ pub struct Api {
     pub(super) tenancy: Arc<Tenancy>,
     pub(super) administration: Arc<Administration>,
     pub(super) provisioner: Provisioner,
+    pub(super) destroyer: Destroyer,
     pub(super) metering: Arc<Metering>,
     pub(super) credits: Arc<Credits>,
     pub(super) usage: Usage,
-    pub(super) activity: ActivityReader,
+    pub(super) activity: Arc<ActivityReader>,
+    pub(super) drive: Arc<Drive>,
     pub(super) replays: Replays,
     pub(super) vault: Arc<Vault>,
     pub(super) open_id: Arc<OpenId>,
@@ -45,6 +48,8 @@ pub struct Parts {
     pub administration: Arc<Administration>,
     /// What makes organizations from templates.
     pub provisioner: Provisioner,
+    /// What destroys them.
+    pub destroyer: Destroyer,
     /// What is used.
     pub metering: Arc<Metering>,
     /// What is paid with.
@@ -53,6 +58,8 @@ pub struct Parts {
     pub usage: Usage,
     /// What was done.
     pub activity: ActivityReader,
+    /// Files.
+    pub drive: Arc<Drive>,
     /// What was answered before.
     pub replays: Replays,
     /// Secrets.
@@ -68,10 +75,12 @@ impl Api {
             tenancy,
             administration,
             provisioner,
+            destroyer,
             metering,
             credits,
             usage,
             activity,
+            drive,
             replays,
             vault,
             open_id,
@@ -80,10 +89,12 @@ impl Api {
             tenancy,
             administration,
             provisioner,
+            destroyer,
             metering,
             credits,
             usage,
-            activity,
+            activity: Arc::new(activity),
+            drive,
             replays,
             vault,
             open_id,

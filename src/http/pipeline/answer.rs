@@ -32,6 +32,11 @@ pub enum Content {
         /// The bytes. After an error the answer breaks off.
         pieces: Pieces,
     },
+    /// As it comes, and nobody knows how much.
+    Open {
+        /// The bytes. After an error the answer breaks off.
+        pieces: Pieces,
+    },
 }
 
 /// The bytes of a streamed answer, each verified before it is here.
@@ -43,7 +48,8 @@ pub struct Body(Inner);
 enum Inner {
     Whole(Bytes),
     Stream {
-        left: u64,
+        /// What is still to come, where that is known.
+        left: Option<u64>,
         pieces: Pin<Box<dyn Stream<Item = Result<Bytes, BrokenOff>> + Send>>,
     },
 }
@@ -59,9 +65,9 @@ impl Body {
         Self(Inner::Whole(bytes))
     }
 
-    /// A body of `length` bytes that comes in pieces.
+    /// A body of `length` bytes, or of as many as come, in pieces.
     pub(super) fn stream(
-        length: u64,
+        length: Option<u64>,
         pieces: impl Stream<Item = Result<Bytes, BrokenOff>> + Send + 'static,
     ) -> Self {
         Self(Inner::Stream {
@@ -85,7 +91,9 @@ impl http_body::Body for Body {
             Inner::Stream { left, pieces } => pieces.as_mut().poll_next(cx).map(|piece| {
                 piece.map(|piece| {
                     piece.map(|bytes| {
-                        *left = left.saturating_sub(bytes.len() as u64);
+                        if let Some(left) = left {
+                            *left = left.saturating_sub(bytes.len() as u64);
+                        }
                         Frame::data(bytes)
                     })
                 })
@@ -96,14 +104,14 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Inner::Whole(bytes) => bytes.is_empty(),
-            Inner::Stream { left, .. } => *left == 0,
+            Inner::Stream { left, .. } => *left == Some(0),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(match &self.0 {
-            Inner::Whole(bytes) => bytes.len() as u64,
-            Inner::Stream { left, .. } => *left,
-        })
+        match &self.0 {
+            Inner::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Inner::Stream { left, .. } => left.map_or_else(SizeHint::new, SizeHint::with_exact),
+        }
     }
 }

@@ -77,6 +77,11 @@ impl Call {
         self.pipeline.metering.allow(&self.caller)
     }
 
+    /// The time.
+    pub fn now_ms(&self) -> u64 {
+        self.pipeline.clock.now_ms()
+    }
+
     /// Who calls.
     pub fn caller(&self) -> &Caller {
         &self.caller

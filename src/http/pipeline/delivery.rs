@@ -14,7 +14,7 @@ pub(super) fn deliver(
     call: Call,
     status: StatusCode,
     receipt: Receipt,
-    length: u64,
+    length: Option<u64>,
     pieces: Pieces,
 ) -> impl Stream<Item = Result<Bytes, BrokenOff>> + Send {
     let delivery = Delivery {
@@ -36,33 +36,42 @@ struct Delivery {
     call: Call,
     status: StatusCode,
     receipt: Receipt,
-    length: u64,
+    /// How many bytes it has, where that is known.
+    length: Option<u64>,
     pieces: Pieces,
 }
 
 impl Delivery {
     async fn next(&mut self) -> Result<Option<Bytes>, BrokenOff> {
-        if self.receipt.bytes_out == self.length {
+        if self.call.is_closed() {
             return Ok(None);
         }
         let piece = match self.pieces.next().await {
             Some(Ok(piece)) => piece,
             Some(Err(fault)) => return self.break_off(fault).await,
+            None if self.length.is_none() => return self.close().map(|()| None),
             None => {
                 let fault = Fault::Damaged("an object ends before its length".to_owned());
                 return self.break_off(fault).await;
             }
         };
         self.receipt.bytes_out += piece.len() as u64;
-        if self.receipt.bytes_out >= self.length {
-            // The last piece stays here if the log cannot be written: nobody has then got a
-            // whole answer that nobody knows of.
-            if let Err(error) = self.call.close(self.status, self.receipt) {
-                tracing::error!(request_id = %self.call.id(), %error, "a read was not recorded");
-                return Err(BrokenOff);
-            }
+        if self
+            .length
+            .is_some_and(|length| self.receipt.bytes_out >= length)
+        {
+            self.close()?;
         }
         Ok(Some(piece))
+    }
+
+    /// The last piece, or the end, stays here if the log cannot be written: nobody has then got a
+    /// whole answer that nobody knows of.
+    fn close(&mut self) -> Result<(), BrokenOff> {
+        self.call.close(self.status, self.receipt).map_err(|error| {
+            tracing::error!(request_id = %self.call.id(), %error, "a read was not recorded");
+            BrokenOff
+        })
     }
 
     async fn break_off(&mut self, fault: Fault) -> Result<Option<Bytes>, BrokenOff> {

@@ -222,9 +222,14 @@ impl Pipeline {
         let status = head.status();
         let content = match content {
             Content::Stream { length, pieces } if length > 0 => {
-                let pieces = deliver(call, status, receipt, length, pieces);
+                let pieces = deliver(call, status, receipt, Some(length), pieces);
                 let head = self.sign(refused.id, head);
-                return head.map(|()| Body::stream(length, pieces));
+                return head.map(|()| Body::stream(Some(length), pieces));
+            }
+            Content::Open { pieces } => {
+                let pieces = deliver(call, status, receipt, None, pieces);
+                let head = self.sign(refused.id, head);
+                return head.map(|()| Body::stream(None, pieces));
             }
             Content::Stream { .. } | Content::Empty => Bytes::new(),
             Content::Whole(bytes) => bytes,
@@ -271,7 +276,7 @@ impl Pipeline {
     pub(super) fn send(&self, id: RequestId, answer: Answer) -> Response<Body> {
         let content = match answer.content {
             Content::Whole(bytes) => bytes,
-            Content::Empty | Content::Stream { .. } => Bytes::new(),
+            Content::Empty | Content::Stream { .. } | Content::Open { .. } => Bytes::new(),
         };
         self.sign(id, answer.head).map(|()| Body::whole(content))
     }

@@ -267,7 +267,7 @@ fn answered(is_head: bool, error: &S3Error) -> (http::Response<()>, String) {
     let body = match answer.content {
         Content::Whole(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
         Content::Empty => String::new(),
-        Content::Stream { .. } => panic!("an error is no stream"),
+        Content::Stream { .. } | Content::Open { .. } => panic!("an error is no stream"),
     };
     (answer.head, body)
 }

@@ -149,6 +149,11 @@ impl Provisioner {
         let access_key = self.tenancy.draft_access_key(operator, org, Scope::Full);
         let now_ms = self.clock.now_ms();
         let agents = template.agents.iter();
+        let mut agents: Vec<_> = agents
+            .map(|_| AgentId(self.entropy.uuid_v7(now_ms)))
+            .collect();
+        // Lists are by identifier: they begin as the template does.
+        agents.sort_unstable_by_key(|id| id.0);
         Plan {
             request: *request,
             org: *org.bytes(),
@@ -156,9 +161,7 @@ impl Provisioner {
             invitation_secret: Secret(invitation.expose().to_owned()),
             access_key: access_key.id().to_string(),
             access_key_secret: Secret(access_key.expose().to_owned()),
-            agents: agents
-                .map(|_| AgentId(self.entropy.uuid_v7(now_ms)))
-                .collect(),
+            agents,
         }
     }
 

@@ -113,6 +113,10 @@ impl Provisioner {
         request: &[&[u8]],
         template: &Template,
     ) -> Result<Provisioned, ProvisioningError> {
+        if let Some(chosen) = &template.plan {
+            // One that is not there would leave half an organization.
+            self.tenancy.plan_named(act.operator, chosen).await?;
+        }
         let held = self
             .plan(act.operator, key, &digest(request), template)
             .await?;

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use names::NodeId;
+use time::OffsetDateTime;
 
 use super::crash_after;
 use super::world::{House, Process, Tenant, operator};
@@ -17,7 +18,7 @@ fn what_is_pending(certificate: &Certificate) -> Vec<&'static str> {
             Pending::Blobs { .. } => "blobs",
             Pending::Scrub { .. } => "scrub",
             Pending::Root { .. } => "root",
-            Pending::Backups => "backups",
+            Pending::Backups { .. } => "backups",
         })
         .collect()
 }
@@ -211,4 +212,30 @@ async fn a_blob_that_would_not_go_is_pending_until_it_does() {
     let certificate = destroyer.destroy(&operator(), tenant.org).await.unwrap();
     assert_eq!(what_is_pending(&certificate), ["root", "backups"]);
     assert_gone(&house, &process, &tenant).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_says_until_when_backups_hold_the_keys() {
+    let house = House::new();
+    let process = house.start().await;
+    let tenant = process.tenant("acme").await;
+    let kept = Duration::from_secs(30 * 86_400);
+    let destroyer = process.destroyer().with_backups_kept(Some(kept));
+    let certificate = destroyer.destroy(&operator(), tenant.org).await.unwrap();
+    assert_eq!(what_is_pending(&certificate), ["root", "backups"]);
+    let Some(Pending::Backups { until: Some(until) }) = certificate.pending.last() else {
+        panic!("{certificate:?}");
+    };
+    let parse = |text: &str| {
+        OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap()
+    };
+    let difference = parse(until) - parse(&certificate.destroyed_at);
+    assert_eq!(difference, kept);
+
+    process.hand.advance(kept - Duration::from_secs(1));
+    let before = destroyer.destroy(&operator(), tenant.org).await.unwrap();
+    assert_eq!(what_is_pending(&before), ["root", "backups"]);
+    process.hand.advance(Duration::from_secs(1));
+    let after = destroyer.destroy(&operator(), tenant.org).await.unwrap();
+    assert_eq!(what_is_pending(&after), ["root"]);
 }

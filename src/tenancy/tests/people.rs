@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures_util::future::join_all;
 
 use super::super::*;
@@ -24,6 +26,8 @@ async fn set_role(
 async fn members_are_listed_with_what_their_accounts_say_now() {
     let house = House::new().await;
     let ada = house.person("ada").await;
+    // By age, which identifiers tell by the millisecond.
+    house.place.hand.advance(Duration::from_millis(1));
     let bob = house.joined(&ada, "bob", Role::Viewer).await;
     let renamed = house
         .tenancy()

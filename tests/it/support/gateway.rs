@@ -27,7 +27,7 @@ use bulkhead::http::sts::Sts;
 use bulkhead::keyring::Keyring;
 use bulkhead::metering::{Credits, Metering, Usage};
 use bulkhead::ops::provision::{self, Provisioner, ProvisionerParts};
-use bulkhead::ops::{Administration, Replays};
+use bulkhead::ops::{Administration, Destroyer, Replays};
 use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
 use bulkhead::vault::Vault;
@@ -82,7 +82,7 @@ impl Gateway {
         let store = SqliteStore::open(&path, 2, clock.clone()).expect("a catalog");
         store.poll().await.expect("a catalog that answers");
         let store = Arc::new(FaultyStore::new(store));
-        let (catalog, platform, _) = doors(Arc::clone(&store) as Arc<dyn Store>);
+        let (catalog, platform, jobs) = doors(Arc::clone(&store) as Arc<dyn Store>);
         let root_file = directory.path().join("root.key");
         let root = provision::root_file(&root_file, &platform, &entropy).await;
         let keyring = Arc::new(Keyring::new(
@@ -154,6 +154,14 @@ impl Gateway {
         let administration =
             Administration::new(Arc::clone(&tenancy), Arc::clone(&audit), clock.clone());
         let administration = Arc::new(administration);
+        let destroyer = Destroyer::new(
+            jobs,
+            platform.clone(),
+            Arc::clone(&blobs) as Arc<dyn Blobs>,
+            Arc::clone(&keyring),
+            node,
+            clock.clone(),
+        );
         let provisioner = Provisioner::new(ProvisionerParts {
             platform: platform.clone(),
             keyring: Arc::clone(&keyring),
@@ -170,7 +178,7 @@ impl Gateway {
             entropy.clone(),
         ));
         let doors = (
-            S3::new(drive, &settings),
+            S3::new(Arc::clone(&drive), &settings),
             SecretsManager::new(Arc::clone(&vault), &settings),
             sts,
         );
@@ -183,6 +191,7 @@ impl Gateway {
                 tenancy: Arc::clone(&tenancy),
                 administration: Arc::clone(&administration),
                 provisioner,
+                destroyer,
                 metering: Arc::clone(&metering),
                 credits,
                 usage: Usage::new(
@@ -199,6 +208,7 @@ impl Gateway {
                     entropy,
                 ),
                 vault,
+                drive,
                 open_id,
             },
         );
@@ -271,6 +281,11 @@ impl Gateway {
     /// Lets so many more commits succeed, and fails those that follow.
     pub fn fail_commits_after(&self, count: u64, fault: Fault) {
         self.store.fail_commits_after(count, fault);
+    }
+
+    /// Fails every read of blobs from now on.
+    pub fn fail_blob_reads(&self) {
+        self.blobs.fail_reads_after(0, blobs::Fault::Unavailable);
     }
 
     /// Ends all faults, and says whether a call has met one.
