@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 CLIENT_ID = "bulkhead"
-CLIENT_SECRET = "the secret of the client"
+CLIENT_SECRET = "the+secret/of=the-client"
 
 
 class Provider:

@@ -42,6 +42,8 @@ def client(server):
         config = {"retries": {"total_max_attempts": 1}}
         if service == "s3":
             config["s3"] = {"addressing_style": "path"}
+            # Presigned URLs are of version 2 by default in us-east-1.
+            config["signature_version"] = "s3v4"
         return boto3.client(
             service,
             endpoint_url=server.endpoint,
