@@ -285,7 +285,10 @@ impl House {
         let opened = &self.opened;
         Api::new(
             OperatorToken::new(config.operator_token.as_ref()),
-            SignUps::Closed,
+            match config.control.sign_ups {
+                config::SignUps::Open => SignUps::Open,
+                config::SignUps::Closed => SignUps::Closed,
+            },
             Parts {
                 tenancy: Arc::clone(&opened.tenancy),
                 administration: Arc::clone(&opened.administration),

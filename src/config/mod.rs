@@ -22,5 +22,5 @@ pub use profiles::{Profile, Profiles};
 pub use secret::Secret;
 pub use sections::{
     Api, Audit, Blobs, Catalog, Control, Data, Drive, Log, LogFormat, Net, ORGANIZATION,
-    OidcProvider, Root, S3Blobs,
+    OidcProvider, Root, S3Blobs, SignUps,
 };

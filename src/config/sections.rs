@@ -138,6 +138,8 @@ pub struct Control {
     pub operator_token_file: Option<PathBuf>,
     /// As for `[api]`.
     pub tls_dir: Option<PathBuf>,
+    /// Who may make an account.
+    pub sign_ups: SignUps,
 }
 
 impl Default for Control {
@@ -146,8 +148,19 @@ impl Default for Control {
             listen: (Ipv4Addr::LOCALHOST, 9001).into(),
             operator_token_file: None,
             tls_dir: None,
+            sign_ups: SignUps::Closed,
         }
     }
+}
+
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignUps {
+    /// Anybody who reaches the listener.
+    Open,
+    /// The operator, and whoever was invited.
+    Closed,
 }
 
 /// `[catalog]`: the metadata.

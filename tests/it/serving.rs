@@ -2,7 +2,9 @@
 //! organizations do not see each other.
 
 use http::{Method, StatusCode};
+use serde_json::json;
 
+use crate::support::bearer::{Bearer, PASSWORD};
 use crate::support::client::{Answer, Failure};
 use crate::support::house::House;
 use crate::support::sign::encoded_path;
@@ -149,4 +151,22 @@ fn ok(answer: Result<Answer, Failure>) -> Answer {
     let answer = answer.expect("an answer");
     assert!(answer.status.is_success(), "{answer:?}");
     answer
+}
+
+#[tokio::test]
+async fn who_may_make_an_account_is_a_setting() {
+    let account = json!({ "email": "ann@example.com", "name": "Ann", "password": PASSWORD });
+    let closed = House::start().await;
+    let anybody = Bearer::showing(closed.control(), None);
+    let refused = anybody.post("/accounts", account.clone()).await;
+    assert_eq!((refused.status, refused.code()), (403, "sign-ups-closed"));
+
+    let open = House::start_with(&[("CONTROL_SIGN_UPS", "open")]).await;
+    let anybody = Bearer::showing(open.control(), None);
+    // The second time the answer does not tell that there is one.
+    for _ in 0..2 {
+        assert_eq!(anybody.post("/accounts", account.clone()).await.status, 202);
+    }
+    let ann = Bearer::log_in(open.control(), "ann@example.com", None).await;
+    assert_eq!(ann.get("/self").await.text("role"), "owner");
 }
