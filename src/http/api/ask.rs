@@ -1,21 +1,19 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use zeroize::Zeroizing;
 
 use super::problem::Problem;
 use super::route::{Parameter, Route, Segments};
-use crate::authz::Receipt;
 use crate::http::net::RequestBody;
-use crate::http::pipeline::{Answer, Content};
+use crate::http::pipeline::Answer;
 
 /// What was asked for, read as far as its route says.
 pub struct Ask {
@@ -231,53 +229,17 @@ pub(super) fn made(value: &impl Serialize) -> Result<Answer, Problem> {
 
 /// 204.
 pub(super) fn done() -> Answer {
-    empty(StatusCode::NO_CONTENT)
+    Answer::empty(StatusCode::NO_CONTENT)
 }
 
-/// An answer without a body.
-pub(super) fn empty(status: StatusCode) -> Answer {
-    let mut head = Response::new(());
-    *head.status_mut() = status;
-    let no_store = HeaderValue::from_static("no-store");
-    head.headers_mut().insert(CACHE_CONTROL, no_store);
-    Answer {
-        head,
-        content: Content::Empty,
-        receipt: Receipt::default(),
-    }
-}
-
-/// The body is wiped once it has been sent: it may hold a secret.
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer, Problem> {
-    // Measured first, so that no copy of a secret is left behind by growing.
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, value).map_err(Problem::internal)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
-    serde_json::to_writer(&mut *bytes, value).map_err(Problem::internal)?;
-    let mut answer = empty(status);
-    let kind = HeaderValue::from_static("application/json");
-    answer.head.headers_mut().insert(CONTENT_TYPE, kind);
-    answer.content = Content::Whole(Bytes::from_owner(bytes));
-    Ok(answer)
+fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer, Problem> {
+    Answer::json(status, value).map_err(Problem::internal)
 }
 
 /// A time as RFC 3339 has it, in milliseconds since the epoch.
 pub(super) fn time_ms(text: &str) -> Option<u64> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
-}
-
-struct Length(usize);
-
-impl std::io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 fn parameters(

@@ -2,7 +2,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use names::OrgId;
 
-use super::ask::{Ask, empty, made, shown, time_ms};
+use super::ask::{Ask, made, shown, time_ms};
 use super::billing_view::{BalanceView, CreditRequest, LineView, StatementView};
 use super::endpoint::Endpoint;
 use super::once::REPLAYED;
@@ -204,7 +204,7 @@ fn statement_csv(org: OrgId, statement: &Statement) -> String {
 
 /// 200 with CSV.
 pub(super) fn csv(text: String) -> Answer {
-    let mut answer = empty(http::StatusCode::OK);
+    let mut answer = Answer::empty(http::StatusCode::OK);
     let kind = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
     answer.head.headers_mut().insert(CONTENT_TYPE, kind);
     answer.content = Content::Whole(text.into());

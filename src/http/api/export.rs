@@ -10,7 +10,6 @@ use names::{KeyPrefix, ObjectKey};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::ask::empty;
 use super::problem::Problem;
 use super::service::Api;
 use super::view::{
@@ -47,7 +46,7 @@ pub(super) fn export(
         pieces,
     };
     tokio::spawn(exporter.run(permit));
-    let mut answer = empty(StatusCode::OK);
+    let mut answer = Answer::empty(StatusCode::OK);
     let headers = answer.head.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
     let attachment = HeaderValue::from_static("attachment; filename=\"organization.tar\"");

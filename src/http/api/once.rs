@@ -1,7 +1,7 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
-use super::ask::{Ask, empty};
+use super::ask::Ask;
 use super::problem::Problem;
 use super::service::Api;
 use crate::authz::keep_answer;
@@ -36,7 +36,7 @@ impl Api {
             }
             Replay::Answered(answered) => {
                 let status = StatusCode::from_u16(answered.status).map_err(Problem::internal)?;
-                let mut answer = empty(status);
+                let mut answer = Answer::empty(status);
                 let headers = answer.head.headers_mut();
                 headers.insert(REPLAYED, HeaderValue::from_static("true"));
                 if !answered.body.is_empty() {

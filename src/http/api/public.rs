@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use names::OrgId;
 use zeroize::Zeroizing;
 
-use super::ask::{Ask, empty, made};
+use super::ask::{Ask, made};
 use super::endpoint::Endpoint;
 use super::identities;
 use super::identity_view::{BegunView, LogInBegin, LogInReturned};
@@ -108,7 +108,7 @@ pub(super) async fn answer(
     let source = Some(peer.address.ip());
     match what {
         Public::Document => {
-            let mut answer = empty(StatusCode::OK);
+            let mut answer = Answer::empty(StatusCode::OK);
             let kind = http::HeaderValue::from_static("application/json");
             answer.head.headers_mut().insert(CONTENT_TYPE, kind);
             answer.content = Content::Whole(Bytes::clone(&api.document));
@@ -126,7 +126,7 @@ pub(super) async fn answer(
                 password: chosen(password)?,
             };
             api.tenancy.sign_up(api.sign_ups, wish, source).await?;
-            Ok(empty(StatusCode::ACCEPTED))
+            Ok(Answer::empty(StatusCode::ACCEPTED))
         }
         Public::LogIn => {
             let LogIn {

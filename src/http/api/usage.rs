@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::ask::{Ask, empty, shown, time_ms};
+use super::ask::{Ask, shown, time_ms};
 use super::billing::csv;
 use super::endpoint::Endpoint;
 use super::operator::slug;
@@ -210,7 +210,7 @@ async fn answer_reader(
                 .iter()
                 .map(|used| cloud_event(permit.org(), used))
                 .collect();
-            let mut answer = empty(StatusCode::OK);
+            let mut answer = Answer::empty(StatusCode::OK);
             let kind = HeaderValue::from_static(CLOUD_EVENTS);
             answer.head.headers_mut().insert(CONTENT_TYPE, kind);
             let body = serde_json::to_vec(&events).map_err(Problem::internal)?;

@@ -1,16 +1,10 @@
-use std::io;
-
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Response, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use zeroize::Zeroizing;
 
 use super::error::KvError;
-use crate::authz::Receipt;
-use crate::http::pipeline::{Answer, Content, RequestId};
+use crate::http::pipeline::{Answer, RequestId};
 
 /// What every answer with data looks like.
 #[derive(Serialize)]
@@ -88,35 +82,11 @@ pub(super) fn auth(id: RequestId, auth: Auth<'_>, warnings: &[&str]) -> Result<A
 
 /// 204.
 pub(super) fn done() -> Answer {
-    empty(StatusCode::NO_CONTENT)
+    Answer::empty(StatusCode::NO_CONTENT)
 }
 
-/// An answer without a body.
-pub(super) fn empty(status: StatusCode) -> Answer {
-    let mut head = Response::new(());
-    *head.status_mut() = status;
-    let no_store = HeaderValue::from_static("no-store");
-    head.headers_mut().insert(CACHE_CONTROL, no_store);
-    Answer {
-        head,
-        content: Content::Empty,
-        receipt: Receipt::default(),
-    }
-}
-
-/// The body is wiped once it has been sent: it may hold a value or a token.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer, KvError> {
-    // Measured first, so that no copy is left behind by growing.
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, value).map_err(KvError::internal)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
-    serde_json::to_writer(&mut *bytes, value).map_err(KvError::internal)?;
-    let mut answer = empty(status);
-    // Exactly this: clients compare it as a text.
-    let kind = HeaderValue::from_static("application/json");
-    answer.head.headers_mut().insert(CONTENT_TYPE, kind);
-    answer.content = Content::Whole(Bytes::from_owner(bytes));
-    Ok(answer)
+    Answer::json(status, value).map_err(KvError::internal)
 }
 
 /// A time as RFC 3339 has it.
@@ -125,17 +95,4 @@ pub(super) fn rfc_3339(ms: u64) -> String {
     at.unwrap_or(OffsetDateTime::UNIX_EPOCH)
         .format(&Rfc3339)
         .unwrap_or_default()
-}
-
-struct Length(usize);
-
-impl io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

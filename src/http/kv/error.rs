@@ -113,7 +113,7 @@ impl KvError {
         let texts: Vec<&str> = self.text.as_deref().into_iter().collect();
         let mut answer = match answer::json(self.status, &Errors { errors: &texts }) {
             Ok(answer) if !is_head => answer,
-            _ => answer::empty(self.status),
+            _ => Answer::empty(self.status),
         };
         let headers = answer.head.headers_mut();
         match &self.hint {

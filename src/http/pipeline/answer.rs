@@ -1,10 +1,14 @@
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
+use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::door::Fault;
 use crate::authz::Receipt;
@@ -17,6 +21,49 @@ pub struct Answer {
     pub content: Content,
     /// What the service did. For a stream the pipeline counts the bytes itself, as they leave.
     pub receipt: Receipt,
+}
+
+impl Answer {
+    /// Nothing but a status, which nobody may store.
+    pub fn empty(status: StatusCode) -> Self {
+        let mut head = Response::new(());
+        *head.status_mut() = status;
+        let no_store = HeaderValue::from_static("no-store");
+        head.headers_mut().insert(CACHE_CONTROL, no_store);
+        Self {
+            head,
+            content: Content::Empty,
+            receipt: Receipt::default(),
+        }
+    }
+
+    /// JSON, which nobody may store. It is wiped once it has been sent: it may hold a secret.
+    pub fn json(status: StatusCode, value: &impl Serialize) -> serde_json::Result<Self> {
+        // Measured first, so that no copy is left behind by growing.
+        let mut length = Length(0);
+        serde_json::to_writer(&mut length, value)?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
+        serde_json::to_writer(&mut *bytes, value)?;
+        let mut answer = Self::empty(status);
+        // Exactly this: HashiCorp's clients compare it as a text.
+        let kind = HeaderValue::from_static("application/json");
+        answer.head.headers_mut().insert(CONTENT_TYPE, kind);
+        answer.content = Content::Whole(Bytes::from_owner(bytes));
+        Ok(answer)
+    }
+}
+
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The body of an answer.
