@@ -141,6 +141,12 @@ async fn kills_lose_no_version_and_open_no_link_twice() {
             });
         }
         while writes.load(Ordering::Relaxed) < 40 + round * 7 {
+            if let Some(ended) = writers.try_join_next() {
+                panic!(
+                    "a writer has ended before the server: {ended:?}\n{}",
+                    house.log()
+                );
+            }
             tokio::task::yield_now().await;
         }
         let opened = own.open(&link).await;
