@@ -622,6 +622,47 @@ def test_lists_from_a_place(s3, many):
     assert owned[0]["Owner"]["ID"]
 
 
+def test_each_object_is_listed_as_its_null_version(s3, many):
+    bucket, all_keys = many
+    whole = pages(s3, "list_object_versions", Bucket=bucket, PaginationConfig={"PageSize": 900})
+    versions = [entry for page in whole for entry in page["Versions"]]
+    assert [entry["Key"] for entry in versions] == all_keys
+    assert {(entry["VersionId"], entry["IsLatest"]) for entry in versions} == {("null", True)}
+    assert all(entry["ETag"] == f'"{md5(entry["Key"].encode())}"' for entry in versions)
+    assert [page.get("NextVersionIdMarker") for page in whole] == ["null", "null", None]
+    by_prefix = pages(
+        s3, "list_object_versions", Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": 7}
+    )
+    assert prefixes(by_prefix) == ["b/"] + [f"dir-{number:02}/" for number in range(25)]
+    beside = [entry["Key"] for page in by_prefix for entry in page.get("Versions", [])]
+    assert beside == ["a", "dir-24", "z", "é"]
+    for markers in [{"VersionIdMarker": "null"}, {"KeyMarker": "a", "VersionIdMarker": "x"}]:
+        refused = error(s3.list_object_versions, Bucket=bucket, **markers)
+        assert refused == ("InvalidArgument", 400), markers
+
+
+def test_the_null_version_is_the_object(s3, bucket):
+    assert "Status" not in s3.get_bucket_versioning(Bucket=bucket)
+    for key in "abc":
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    null = {"Bucket": bucket, "VersionId": "null"}
+    assert s3.get_object(Key="a", **null)["Body"].read() == b"a"
+    assert s3.head_object(Key="a", **null)["ContentLength"] == 1
+    source = {"Bucket": bucket, "Key": "a", "VersionId": "null"}
+    s3.copy_object(Bucket=bucket, Key="d", CopySource=source)
+    s3.delete_object(Key="a", **null)
+    assert error(s3.get_object, Key="a", **null) == ("NoSuchKey", 404)
+    # One that was never made is not taken for the object.
+    asked = [{"Key": "b", "VersionId": "null"}, {"Key": "c", "VersionId": "other"}]
+    done = s3.delete_objects(Bucket=bucket, Delete={"Objects": asked})
+    assert done["Deleted"] == [{"Key": "b", "VersionId": "null"}]
+    assert [entry["Code"] for entry in done["Errors"]] == ["NotImplemented"]
+    for operation in [s3.get_object, s3.delete_object]:
+        refused = error(operation, Bucket=bucket, Key="c", VersionId="other")
+        assert refused == ("NotImplemented", 501)
+    assert keys(pages(s3, "list_objects_v2", Bucket=bucket)) == ["c", "d"]
+
+
 def test_a_page_follows_the_one_before_whatever_is_written(s3, bucket):
     for key in "acegi":
         s3.put_object(Bucket=bucket, Key=key)
@@ -710,6 +751,8 @@ def test_names_that_no_bucket_has(s3, name):
         ("create_multipart_upload", {"Key": "k"}),
         ("delete_bucket", {}),
         ("get_bucket_location", {}),
+        ("get_bucket_versioning", {}),
+        ("list_object_versions", {}),
         ("copy_object", {"Key": "k", "CopySource": "a-bucket/k"}),
     ],
 )

@@ -263,13 +263,16 @@ fn demand(operation: Operation, names: &Names, etag: &str, query: &mut Vec<Strin
                 query.push(format!("key-marker={key}&upload-id-marker={upload}"));
                 Vec::new()
             }
-            BucketOperation::ListObjects | BucketOperation::ListObjectsV2 => {
+            BucketOperation::ListObjectVersions
+            | BucketOperation::ListObjects
+            | BucketOperation::ListObjectsV2 => {
                 query.push(format!("prefix={key}"));
                 Vec::new()
             }
             BucketOperation::CreateBucket
             | BucketOperation::DeleteBucket
             | BucketOperation::GetBucketLocation
+            | BucketOperation::GetBucketVersioning
             | BucketOperation::HeadBucket => Vec::new(),
         },
         Operation::Object(operation) => match operation {

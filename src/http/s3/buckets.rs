@@ -6,6 +6,7 @@ use names::BucketName;
 use wire::s3::ErrorCode;
 use wire::s3::xml::{
     BucketEntry, CreateBucketConfiguration, Element, ListAllMyBucketsResult, LocationConstraint,
+    VersioningConfiguration,
 };
 
 use super::answer;
@@ -111,6 +112,19 @@ pub(super) async fn location(
         LocationConstraint { region }.to_xml(),
         receipt,
     ))
+}
+
+/// GetBucketVersioning: no bucket has ever had it.
+pub(super) async fn versioning(
+    s3: &S3,
+    request: Request<'_>,
+    bucket: BucketName,
+) -> Result<Answer, S3Error> {
+    let permit = request
+        .call
+        .permit::<authz::HeadBucket>(InBucket { bucket })?;
+    let (_, receipt) = s3.drive().head_bucket(permit).await?;
+    Ok(answer::document(VersioningConfiguration.to_xml(), receipt))
 }
 
 /// DeleteBucket.

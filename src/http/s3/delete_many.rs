@@ -9,7 +9,7 @@ use super::answer;
 use super::document::Digest;
 use super::door::S3;
 use super::error::S3Error;
-use super::request::Request;
+use super::request::{NULL_VERSION, Request};
 use crate::audit::Decision;
 use crate::authz::{Action, DeleteObject, OfObject, Permit, Receipt, Rule};
 use crate::drive::{DeleteConditions, EtagCondition};
@@ -82,7 +82,11 @@ async fn one(
     named: &ObjectToDelete,
     permit: Permit<DeleteObject>,
 ) -> Result<Receipt, S3Error> {
-    if named.version.is_some() {
+    if named
+        .version
+        .as_deref()
+        .is_some_and(|version| version != NULL_VERSION)
+    {
         return Err(S3Error::not_built("Deletion of a version"));
     }
     let conditions = DeleteConditions {

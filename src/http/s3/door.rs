@@ -91,8 +91,10 @@ impl S3 {
             Bucket::DeleteBucket => buckets::delete(self, request, bucket).await,
             Bucket::DeleteObjects => delete_many::objects(self, request, bucket, body).await,
             Bucket::GetBucketLocation => buckets::location(self, request, bucket).await,
+            Bucket::GetBucketVersioning => buckets::versioning(self, request, bucket).await,
             Bucket::HeadBucket => buckets::head(self, request, bucket).await,
             Bucket::ListMultipartUploads => uploads::list(self, request, bucket).await,
+            Bucket::ListObjectVersions => list::versions(self, request, bucket).await,
             Bucket::ListObjects => list::v1(self, request, bucket).await,
             Bucket::ListObjectsV2 => list::v2(self, request, bucket).await,
         }

@@ -11,7 +11,7 @@ use wire::s3::date::HttpDate;
 use wire::s3::header::{self, to_bytes, to_text, without_aws_chunked};
 
 use super::error::S3Error;
-use super::request::{Request, argument};
+use super::request::{NULL_VERSION, Request, argument};
 use crate::drive::{
     DeleteConditions, Etag, EtagCondition, ObjectHeaders, ObjectInfo, RangeRequest, ReadConditions,
     StoredChecksum, WriteConditions,
@@ -297,9 +297,9 @@ fn directive_name(directive: &str) -> String {
 pub(super) fn copy_source(request: Request<'_>) -> Result<header::CopySource, S3Error> {
     let text = request.amz("x-amz-copy-source").unwrap_or_default();
     let source = header::CopySource::parse(text)?;
-    match source.version {
+    match source.version.as_deref() {
+        None | Some(NULL_VERSION) => Ok(source),
         Some(_) => Err(S3Error::not_built("A copy of a version")),
-        None => Ok(source),
     }
 }
 

@@ -148,5 +148,8 @@ pub(super) fn argument(name: &'static str, value: &str) -> S3Error {
         .with("ArgumentValue", value)
 }
 
+/// The version that an object has in a bucket without versioning.
+pub(super) const NULL_VERSION: &str = "null";
+
 /// Fields without `x-amz-` or `if-` that decide what is done.
 const DECISIVE: [&str; 4] = ["authorization", "content-md5", "host", "range"];

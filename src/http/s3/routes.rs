@@ -71,8 +71,10 @@ pub enum BucketOperation {
     DeleteBucket,
     DeleteObjects,
     GetBucketLocation,
+    GetBucketVersioning,
     HeadBucket,
     ListMultipartUploads,
+    ListObjectVersions,
     ListObjects,
     ListObjectsV2,
 }
@@ -153,6 +155,9 @@ use Mark::{Form, Header, Query as Q, Value as V};
 /// Every operation of Amazon S3, from which dispatch is made. The first route that fits is taken,
 /// so that those with marks stand before those without.
 ///
+/// An object of a bucket without versioning is its null version, and clients that empty a bucket
+/// list and delete it as that.
+///
 /// What is not built answers 501 by name to whoever is authenticated. No client in wide use asks
 /// for one of these before it does what it was told, with these exceptions that are worth knowing:
 /// `aws s3 cp` between buckets asks for GetObjectTagging of objects above its multipart threshold
@@ -163,7 +168,7 @@ pub const ROUTES: &[Route] = routes! {
 
     GET Bucket GetBucketLocation [Q("location")] built HeadBucket;
     GET Bucket ListMultipartUploads [Q("uploads")] built ListUploads;
-    GET Bucket ListObjectVersions [Q("versions")] absent "s3:ListBucketVersions";
+    GET Bucket ListObjectVersions [Q("versions")] built ListObjects;
     GET Bucket GetBucketAbac [Q("abac")] absent "s3:GetBucketAbac";
     GET Bucket GetBucketAccelerateConfiguration [Q("accelerate")] absent "s3:GetAccelerateConfiguration";
     GET Bucket GetBucketAcl [Q("acl")] absent "s3:GetBucketAcl";
@@ -188,7 +193,7 @@ pub const ROUTES: &[Route] = routes! {
     GET Bucket GetBucketReplication [Q("replication")] absent "s3:GetReplicationConfiguration";
     GET Bucket GetBucketRequestPayment [Q("requestPayment")] absent "s3:GetBucketRequestPayment";
     GET Bucket GetBucketTagging [Q("tagging")] absent "s3:GetBucketTagging";
-    GET Bucket GetBucketVersioning [Q("versioning")] absent "s3:GetBucketVersioning";
+    GET Bucket GetBucketVersioning [Q("versioning")] built HeadBucket;
     GET Bucket GetBucketWebsite [Q("website")] absent "s3:GetBucketWebsite";
     GET Bucket GetObjectLockConfiguration [Q("object-lock")] absent "s3:GetBucketObjectLockConfiguration";
     GET Bucket GetPublicAccessBlock [Q("publicAccessBlock")] absent "s3:GetBucketPublicAccessBlock";
@@ -255,9 +260,11 @@ pub const ROUTES: &[Route] = routes! {
     GET Object GetObjectTagging [Q("tagging")] absent "s3:GetObjectTagging";
     GET Object GetObjectTorrent [Q("torrent")] absent "s3:GetObjectTorrent";
     GET Object ListParts [Q("uploadId")] built ListParts;
+    GET Object GetObject [V("versionId", "null")] built GetObject;
     GET Object GetObjectVersion [Q("versionId")] absent "s3:GetObjectVersion";
     GET Object GetObject [] built GetObject;
 
+    HEAD Object HeadObject [V("versionId", "null")] built GetObject;
     HEAD Object HeadObjectVersion [Q("versionId")] absent "s3:GetObjectVersion";
     HEAD Object HeadObject [] built GetObject;
 
@@ -284,6 +291,7 @@ pub const ROUTES: &[Route] = routes! {
     DELETE Object DeleteObjectAnnotation [Q("annotation")] absent "s3:DeleteObjectAnnotation";
     DELETE Object DeleteObjectTagging [Q("tagging")] absent "s3:DeleteObjectTagging";
     DELETE Object AbortMultipartUpload [Q("uploadId")] built AbortUpload;
+    DELETE Object DeleteObject [V("versionId", "null")] built DeleteObject;
     DELETE Object DeleteObjectVersion [Q("versionId")] absent "s3:DeleteObjectVersion";
     DELETE Object DeleteObject [] built DeleteObject;
 };

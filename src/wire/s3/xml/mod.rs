@@ -31,5 +31,5 @@ pub use uploads::{
     InitiateMultipartUploadResult, ListMultipartUploadsResult, ListPartsResult, PartEntry,
     UploadEntry,
 };
-pub use versions::{ListVersionsResult, VersionEntry, VersionKind};
+pub use versions::{ListVersionsResult, VersionEntry, VersionKind, VersioningConfiguration};
 pub(crate) use writer::Writer;

@@ -475,6 +475,12 @@ fn versions_are_listed() {
     );
 }
 
+#[test]
+fn a_bucket_that_never_had_versions_says_nothing_of_them() {
+    let document = VersioningConfiguration.to_xml();
+    assert_eq!(body(&document, "VersioningConfiguration"), "");
+}
+
 const UPLOAD: UploadEntry<'_> = UploadEntry {
     key: "k k",
     upload: "u1",

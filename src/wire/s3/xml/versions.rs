@@ -7,6 +7,11 @@ use super::objects::{write_checksum, write_prefixes};
 use super::owner::Owner;
 use super::writer::Writer;
 
+/// `VersioningConfiguration`: the answer of GetBucketVersioning for a bucket that never had it,
+/// which says nothing of its state.
+#[derive(Debug, Clone, Copy)]
+pub struct VersioningConfiguration;
+
 /// `ListVersionsResult`: the answer of ListObjectVersions.
 pub struct ListVersionsResult<'a> {
     /// The bucket.
@@ -68,6 +73,13 @@ pub enum VersionKind<'a> {
     },
     /// A delete marker.
     DeleteMarker,
+}
+
+impl VersioningConfiguration {
+    /// Writes it.
+    pub fn to_xml(self) -> String {
+        Writer::document("VersioningConfiguration", |_| {})
+    }
 }
 
 impl ListVersionsResult<'_> {
