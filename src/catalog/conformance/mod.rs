@@ -38,6 +38,7 @@ pub(super) async fn conforms(store: &dyn Store) {
 
     uploads::uploads_and_parts_are_kept(store).await;
     uploads::completing_keeps_what_the_version_names(store).await;
+    uploads::uploads_of_one_key_end_by_themselves(store).await;
     uploads::blobs_live_as_long_as_something_names_them(store).await;
     uploads::a_bucket_that_goes_takes_its_uploads_with_it(store).await;
     uploads::claims_and_commits_exclude_each_other(store).await;
@@ -53,6 +54,7 @@ pub(super) async fn conforms(store: &dyn Store) {
     organizations::organizations_are_paged(store).await;
     organizations::organizations_wait_out_their_grace(store).await;
     organizations::nothing_works_after_destruction(store).await;
+    organizations::a_purge_takes_as_many_rows_as_it_may(store).await;
 
     credentials::credentials_are_found_by_their_lookup(store).await;
     credentials::credentials_are_paged_by_principal_and_kind(store).await;

@@ -309,3 +309,58 @@ pub(in crate::catalog) async fn nothing_works_after_destruction(store: &dyn Stor
         .collect();
     assert_eq!(left, [world.organization_row(OrgState::Destroyed, 2)]);
 }
+
+/// Row by row, so that one more or less would show: an upload that went before its parts, or a
+/// segment that was another organization's.
+pub(in crate::catalog) async fn a_purge_takes_as_many_rows_as_it_may(store: &dyn Store) {
+    let world = World::new(store, 491).await;
+    let node = world.node();
+    for neighbour in 492..496 {
+        let neighbour = World::new(store, neighbour).await;
+        let segment = neighbour.segment(node, 0);
+        neighbour.done(Mutation::AppendAudit(segment)).await;
+    }
+    let (docs, more) = (world.bucket("docs").await, world.bucket("more").await);
+    for (bucket, key) in [
+        (docs, "open"),
+        (docs, "open"),
+        (docs, "other"),
+        (more, "open"),
+    ] {
+        let upload = world.upload(bucket, key).await;
+        for part in [1, 2] {
+            let blob = world.blob();
+            world.part((bucket, key), upload, part, &[blob]).await;
+        }
+    }
+    for (bucket, key) in [(docs, "a"), (docs, "b"), (more, "a")] {
+        let put = world.put(bucket, key, 1, world.inline(192), &[]);
+        world.done(commit_version(put)).await;
+    }
+    for number in 0..3 {
+        let segment = world.segment(node, number);
+        world.done(Mutation::AppendAudit(segment)).await;
+    }
+    for kind in [RecordKind::Task, RecordKind::Task, RecordKind::Ledger] {
+        world.insert(tagged(world.record_row(kind), 1)).await;
+    }
+    let row = world.organization_row(OrgState::Destroyed, 2);
+    world
+        .done(Mutation::DestroyOrganization(tagged(row, 1)))
+        .await;
+
+    let left = async || {
+        let (rows, _) = store.tags(world.org, None, 1_000).await.expect("a page");
+        let segments = store.audit_segments(world.org, node, 0, 10).await;
+        // Its own row stays.
+        rows.len() - 1 + segments.expect("segments").len()
+    };
+    // Four uploads of two parts, three versions, two buckets, three segments, three records.
+    for rows in (0..4 + 8 + 3 + 2 + 3 + 3).rev() {
+        let purge = Mutation::PurgeOrganization { rows_max: 1 };
+        let more = rows > 0;
+        assert_eq!(world.done(purge).await, Effect::Purged { more });
+        assert_eq!(left().await, rows);
+    }
+    assert_eq!(world.stored().await, (0, 0));
+}

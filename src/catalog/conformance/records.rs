@@ -175,7 +175,11 @@ pub(in crate::catalog) async fn records_are_paged_by_parent_and_state(store: &dy
         .collect();
     rows.sort_by_key(|row| row.row().id);
     assert_eq!(world.write(rows.iter().map(insert)).await, Ok(Effect::Done));
-    world.insert(tagged(world.record_row(Grant), 1)).await;
+    for state in [0, 2] {
+        let mut row = world.record_row(Grant);
+        row.state = state;
+        world.insert(tagged(row, 1)).await;
+    }
     for parent in [None, Some([0; 16]), Some([1; 16]), Some([2; 16])] {
         for state in [None, Some(0), Some(2), Some(3)] {
             let is_asked = |row: &&Authenticated<RecordRow>| {

@@ -164,6 +164,27 @@ pub(in crate::catalog) async fn blobs_live_as_long_as_something_names_them(store
     assert_eq!(world.claim(DUE, &[], 10).await, []);
 }
 
+pub(in crate::catalog) async fn uploads_of_one_key_end_by_themselves(store: &dyn Store) {
+    let world = World::new(store, 391).await;
+    let bucket = world.bucket("docs").await;
+    let (key, blobs) = ("key", [world.blob(), world.blob()]);
+    let mut uploads = Vec::new();
+    for blob in blobs {
+        let upload = world.upload(bucket, key).await;
+        world.part((bucket, key), upload, 1, &[blob]).await;
+        uploads.push(upload);
+    }
+    world.done(abort(bucket, key, uploads[0])).await;
+    assert_eq!(world.garbage().await, blobs[..1]);
+    let key = object_key(key);
+    for (upload, stands) in uploads.into_iter().zip([false, true]) {
+        let found = store.upload(world.org, bucket, &key, upload).await;
+        assert_eq!(found.expect("read").is_some(), stands);
+        let parts = store.parts(world.org, upload, None, 10).await;
+        assert_eq!(parts.expect("a page").len(), usize::from(stands));
+    }
+}
+
 pub(in crate::catalog) async fn a_bucket_that_goes_takes_its_uploads_with_it(store: &dyn Store) {
     let world = World::new(store, 331).await;
     let bucket = world.bucket("docs").await;
@@ -239,6 +260,13 @@ pub(in crate::catalog) async fn claims_and_commits_exclude_each_other(store: &dy
         world.commit(commit_version(late)).await,
         Err(Conflict::BlobGone(orphan))
     );
+    // A claim bars its own blob alone, and is forgotten alone.
+    let other = world.blob();
+    let fresh = world.put(bucket, "fresh", 1, world.in_blobs(&[other]), &[other]);
+    world.done(commit_version(fresh)).await;
+    world.done(Mutation::ForgetClaims(vec![orphan])).await;
+    let claims: Vec<_> = claims.into_iter().filter(|blob| *blob != orphan).collect();
+    assert_eq!(own(store.claims(10_000).await.expect("claims")), claims);
     world.done(Mutation::ForgetClaims(claims)).await;
     assert_eq!(own(store.claims(10_000).await.expect("claims")), []);
 
@@ -291,6 +319,17 @@ pub(in crate::catalog) async fn garbage_is_claimed_oldest_first(store: &dyn Stor
     assert_eq!(world.claim(DUE + 8, &[], 10).await, blobs[2..4]);
     assert_eq!(world.claim(DUE + 10, &[world.blob()], 2).await, blobs[4..]);
     assert!(!due(u64::MAX >> 1).await);
+
+    // What became garbage at one time is claimed one by one all the same.
+    let mut twins = vec![world.blob(), world.blob()];
+    for blob in &twins {
+        let commit = world.put(bucket, "twin", 1, world.in_blobs(&[*blob]), &[*blob]);
+        world.done(commit_version(commit)).await;
+        world.done(delete(bucket, "twin")).await;
+    }
+    twins.sort();
+    assert_eq!(world.claim(DUE, &[], 1).await, twins[..1]);
+    assert_eq!(world.claim(DUE, &[], 1).await, twins[1..]);
 }
 
 fn put(
