@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use names::OrgId;
 
-use super::credits::CreditError;
+use super::credit_error::CreditError;
 use super::usage::UsageError;
 use crate::authz::{Limit, Limits, Refusal};
 use crate::catalog::{OrgCatalog, RecordKind};

@@ -3,7 +3,9 @@
 
 mod account;
 mod counters;
+mod credit_error;
 mod credits;
+mod ledger;
 mod limits;
 mod line;
 mod month;
@@ -19,7 +21,8 @@ mod ledger_tests;
 #[cfg(test)]
 mod tests;
 
-pub use credits::{Balance, CreditError, Credits, NewGrant, OpenCredit};
+pub use credit_error::CreditError;
+pub use credits::{Balance, Credits, NewGrant, OpenCredit};
 pub use limits::{LimitUse, Nearing, NotAdmitted, Use};
 pub use line::{Charged, Entry, Line, Payment};
 pub use month::{InvalidMonth, Month};

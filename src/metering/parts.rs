@@ -5,7 +5,7 @@ use names::{BucketId, PrincipalId};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::credits::CreditError;
+use super::credit_error::CreditError;
 use crate::authz::{Permit, ReadUsage, SendUsage};
 use crate::catalog::{
     Catalog, CommitError, Conflict, Meter, Mutation, OrgCatalog, RecordKind, RecordWrite,

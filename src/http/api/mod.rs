@@ -2,16 +2,19 @@
 //! JSON over HTTP. Errors are problem details (RFC 9457); the document is OpenAPI 3.1.
 
 mod account;
+mod account_view;
 mod agent_view;
 mod agents;
 mod ask;
 mod billing;
 mod billing_view;
 mod convert;
+mod credential_view;
 mod credentials;
 mod door;
 mod endpoint;
 mod export;
+mod grant_view;
 mod grants;
 mod identities;
 mod identity_view;
@@ -19,11 +22,14 @@ mod once;
 mod openapi;
 mod operator;
 mod organization;
+mod organization_view;
 mod people;
+mod people_view;
 mod plan_view;
 mod plans;
 mod problem;
 mod provision;
+mod provision_view;
 mod public;
 mod route;
 mod secret_view;

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use names::BlobId;
 
 use super::crash_after;
-use super::world::{House, TRASH_DELAY, pattern};
+use super::files::pattern;
+use super::world::{House, TRASH_DELAY};
 use crate::blobs::{Blobs, Fault};
 use crate::drive::DriveError;
 use crate::entropy::Entropy;

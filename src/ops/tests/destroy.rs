@@ -5,7 +5,8 @@ use names::NodeId;
 use time::OffsetDateTime;
 
 use super::crash_after;
-use super::world::{House, Process, Tenant, operator};
+use super::tenant::Tenant;
+use super::world::{House, Process, operator};
 use crate::catalog::{NODE_ALIVE_SECONDS, OrgState};
 use crate::keyring::KeyringError;
 use crate::ops::{Certificate, Pending};

@@ -3,9 +3,11 @@
 mod collect;
 mod destroy;
 mod expire;
+mod files;
 mod root;
 mod rotate;
 mod settle;
+mod tenant;
 mod vault;
 mod verify;
 mod world;

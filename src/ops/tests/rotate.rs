@@ -1,7 +1,8 @@
 use names::OrgId;
 
 use super::crash_after;
-use super::world::{House, operator, pattern};
+use super::files::pattern;
+use super::world::{House, operator};
 use crate::catalog::KeyState;
 use crate::ops::OpsError;
 

@@ -3,37 +3,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
-use names::{
-    AccessKeyId, AccountId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId, Slug,
-    UploadId,
-};
+use names::{AccessKeyId, NodeId, OrgId, PrincipalId, Slug};
 use tempfile::TempDir;
 
 use crate::audit::{Actor, Audit, Decision, Event};
-use crate::authz::{
-    Allowance, Caller, CompleteUpload, CreateBucket, CreateUpload, CredentialKind, DeleteObject,
-    GetObject, InBucket, Narrowing, OfObject, Operator, PutObject, PutPart, Rights, Scope,
-    Standing, authorize, record_activity_as_operator,
-};
-use crate::blobs::{BlobEntry, Blobs, DiskBlobs, FaultyBlobs};
-use crate::catalog::{
-    Catalog, JobCatalog, Jobs, Mutation, PlatformCatalog, RecordKind, RecordQuery, RecordWrite,
-    SqliteStore, doors,
-};
+use crate::authz::{Caller, CredentialKind, Narrowing, Operator, record_activity_as_operator};
+use crate::blobs::{Blobs, DiskBlobs, FaultyBlobs};
+use crate::catalog::{Catalog, JobCatalog, Jobs, PlatformCatalog, SqliteStore, doors};
 use crate::clock::{Clock, ManualClock};
 use crate::config;
-use crate::drive::{
-    CompleteRequest, CopyRequest, DeleteConditions, Drive, DriveError, DriveSettings, Expected,
-    Incoming, NamedPart, NewUpload, Piece, PutRequest, ReadRequest,
-};
+use crate::drive::{Drive, DriveSettings};
 use crate::entropy::Entropy;
-use crate::keyring::{Keyring, RecordDraft, RootFile};
+use crate::keyring::{Keyring, RootFile};
 use crate::ops::{
     Checkpoints, Collector, CollectorSettings, Destroyer, RootRotation, Rotation, Verifier,
 };
-use crate::tenancy::{Email, Label, NewAccount, Ownership, Password, SignUps, Tenancy};
+use crate::tenancy::{Ownership, Tenancy};
 
 /// A house: the files that last.
 pub(super) struct House(TempDir);
@@ -52,14 +37,6 @@ pub(super) struct Process {
     pub(super) clock: Clock,
     pub(super) hand: ManualClock,
     settings: config::Audit,
-}
-
-/// What an organization's objects must read as.
-pub(super) struct Tenant {
-    pub(super) org: OrgId,
-    pub(super) objects: Vec<(&'static str, Vec<u8>)>,
-    pub(super) upload: UploadId,
-    parts: Vec<(PartNumber, String, Vec<u8>)>,
 }
 
 impl House {
@@ -265,214 +242,6 @@ impl Process {
         self.jobs.open(org, "test")
     }
 
-    /// An account for whoever owns an organization. It has not logged in, and so has no other.
-    async fn owner(&self, name: &str) -> AccountId {
-        let wish = NewAccount {
-            email: Email::parse(&format!("{name}@example.com")).unwrap(),
-            name: Label::parse(name).unwrap(),
-            password: Password::choose("correct horse battery".to_owned().into()).unwrap(),
-        };
-        let email = wish.email.clone();
-        let signed_up = self.tenancy.sign_up(SignUps::Open, wish, None).await;
-        signed_up.unwrap();
-        let account = self.tenancy.account_named(&operator(), &email).await;
-        account.unwrap().id
-    }
-
-    /// An organization with one of everything: an owner, access keys, a bucket, objects inline, in
-    /// a blob, in parts and copied, an upload with two parts, a secret, a task, an activity log.
-    pub(super) async fn tenant(&self, slug: &str) -> Tenant {
-        let operator = operator();
-        let owner = self.owner(slug).await;
-        let slug = Slug::parse(slug).unwrap();
-        let made = self
-            .tenancy
-            .create_organization(&operator, slug, Ownership::Of(owner))
-            .await
-            .unwrap();
-        let org = made.org;
-        let draft = self.tenancy.draft_access_key(&operator, org, Scope::Full);
-        self.tenancy
-            .create_access_key(&operator, draft)
-            .await
-            .unwrap();
-        let bucket = InBucket { bucket: bucket() };
-        let permit = authorize::<CreateBucket>(
-            &caller(org),
-            &Rights::ORGANIZATION,
-            Standing::Active,
-            bucket,
-        )
-        .unwrap();
-        let _made = self.drive.create_bucket(permit).await.unwrap();
-
-        let (small, large) = (b"a few bytes".to_vec(), pattern(200_000));
-        self.put(org, "small", &small).await.unwrap();
-        self.put(org, "large", &large).await.unwrap();
-        self.copy(org, "large", "copied").await.unwrap();
-        self.put(org, "replaced", b"old").await.unwrap();
-        self.put(org, "replaced", b"new").await.unwrap();
-
-        let (upload, parts) = self.begin_upload(org, "joined", &[5 << 20, 70_000]).await;
-        let joined: Vec<u8> = parts.iter().flat_map(|(_, _, part)| part.clone()).collect();
-        self.complete(org, "joined", upload, &parts).await;
-        let (upload, parts) = self.begin_upload(org, "later", &[5 << 20, 10]).await;
-        self.keep_secret(org).await;
-        self.record(org, "bulkhead:Test").await;
-        Tenant {
-            org,
-            objects: vec![
-                ("small", small),
-                ("large", large.clone()),
-                ("copied", large),
-                ("replaced", b"new".to_vec()),
-                ("joined", joined),
-            ],
-            upload,
-            parts,
-        }
-    }
-
-    /// Every object reads as it was written, and the upload can be completed.
-    pub(super) async fn assert_whole(&self, tenant: &Tenant) {
-        for (key, expected) in &tenant.objects {
-            let read = self.get(tenant.org, key).await.unwrap();
-            assert!(read == *expected, "{key} is not what was written");
-        }
-        self.complete(tenant.org, "later", tenant.upload, &tenant.parts)
-            .await;
-        let expected: Vec<u8> = tenant
-            .parts
-            .iter()
-            .flat_map(|(_, _, part)| part.clone())
-            .collect();
-        let read = self.get(tenant.org, "later").await.unwrap();
-        assert!(read == expected, "the upload is not what was written");
-        assert_eq!(self.secret(tenant.org).await, SECRET);
-    }
-
-    /// A secret with one version, found by its path, and a task.
-    async fn keep_secret(&self, org: OrgId) {
-        let job = self.job(org);
-        let keys = self.keyring.open_for_job(&job).await.unwrap();
-        let names = self.keyring.names_for_job(&job).await.unwrap();
-        let secret = RecordDraft {
-            kind: RecordKind::Secret,
-            id: [1; 16],
-            parent: None,
-            lookup: Some(names.lookup("secret", SECRET_PATH)),
-            state: 0,
-            created_ms: self.clock.now_ms(),
-            expires_ms: None,
-            sequence: 1,
-        };
-        let of_kind = |kind| RecordDraft {
-            kind,
-            parent: Some([1; 16]),
-            lookup: None,
-            ..secret
-        };
-        let records = [
-            (secret, SECRET_PATH),
-            (of_kind(RecordKind::SecretVersion), SECRET),
-            (of_kind(RecordKind::Task), b"a task"),
-        ];
-        let write =
-            |(draft, bytes)| RecordWrite::Insert(keys.seal_row(draft, bytes).expect("sealed"));
-        let writes = records.map(write).into();
-        let guards = Vec::new();
-        job.commit(Mutation::CommitRecords { writes, guards })
-            .await
-            .unwrap();
-    }
-
-    /// What the secret holds.
-    pub(super) async fn secret(&self, org: OrgId) -> Vec<u8> {
-        let job = self.job(org);
-        let keys = self.keyring.open_for_job(&job).await.unwrap();
-        let names = self.keyring.names_for_job(&job).await.unwrap();
-        let path = names.lookup("secret", SECRET_PATH);
-        let found = job.record_by_lookup(RecordKind::Secret, &path).await;
-        let (secret, held) = keys.open_row(found.unwrap().unwrap()).unwrap();
-        assert_eq!(*held, SECRET_PATH);
-        let query = RecordQuery {
-            parent: Some(secret.id),
-            max: 10,
-            ..RecordQuery::default()
-        };
-        let versions = job.records(RecordKind::SecretVersion, query).await.unwrap();
-        let [version] = <[_; 1]>::try_from(versions).unwrap();
-        keys.open_row(version).unwrap().1.to_vec()
-    }
-
-    pub(super) async fn put(&self, org: OrgId, key: &str, body: &[u8]) -> Result<(), DriveError> {
-        let permit = authorize::<PutObject>(
-            &caller(org),
-            &Rights::ORGANIZATION,
-            Standing::Active,
-            object(key),
-        )
-        .unwrap();
-        let allowance = self.allowance(org);
-        self.drive
-            .put(permit, allowance, PutRequest::default(), incoming(body))
-            .await
-            .map(drop)
-    }
-
-    pub(super) async fn get(&self, org: OrgId, key: &str) -> Result<Vec<u8>, DriveError> {
-        let permit = authorize::<GetObject>(
-            &caller(org),
-            &Rights::ORGANIZATION,
-            Standing::Active,
-            object(key),
-        )
-        .unwrap();
-        let ((_, mut reader), _) = self.drive.get(permit, ReadRequest::default()).await?;
-        let mut body = Vec::new();
-        while let Some(piece) = reader.next().await? {
-            body.extend_from_slice(&piece);
-        }
-        Ok(body)
-    }
-
-    pub(super) async fn copy(&self, org: OrgId, from: &str, to: &str) -> Result<(), DriveError> {
-        let source = authorize::<GetObject>(
-            &caller(org),
-            &Rights::ORGANIZATION,
-            Standing::Active,
-            object(from),
-        )
-        .unwrap();
-        let permit = authorize::<PutObject>(
-            &caller(org),
-            &Rights::ORGANIZATION,
-            Standing::Active,
-            object(to),
-        )
-        .unwrap();
-        let allowance = self.allowance(org);
-        self.drive
-            .copy(source, permit, allowance, CopyRequest::default())
-            .await
-            .map(drop)
-    }
-
-    pub(super) async fn delete(&self, org: OrgId, key: &str) -> Result<(), DriveError> {
-        let permit = authorize::<DeleteObject>(
-            &caller(org),
-            &Rights::ORGANIZATION,
-            Standing::Active,
-            object(key),
-        )
-        .unwrap();
-        let allowance = self.allowance(org);
-        self.drive
-            .delete(permit, allowance, DeleteConditions::default())
-            .await
-            .map(drop)
-    }
-
     pub(super) async fn record(&self, org: OrgId, action: &'static str) {
         let event = Event {
             at_ms: self.clock.now_ms(),
@@ -489,98 +258,6 @@ impl Process {
         let permit = record_activity_as_operator(&operator(), org);
         self.audit.record(permit, event).await.unwrap();
     }
-
-    /// The blobs of an organization that are in the store.
-    pub(super) async fn stored(&self, org: OrgId) -> Vec<BlobEntry> {
-        self.blobs.list(org).try_collect().await.unwrap()
-    }
-
-    async fn begin_upload(
-        &self,
-        org: OrgId,
-        key: &str,
-        sizes: &[usize],
-    ) -> (UploadId, Vec<(PartNumber, String, Vec<u8>)>) {
-        let caller = caller(org);
-        let permit = authorize::<CreateUpload>(
-            &caller,
-            &Rights::ORGANIZATION,
-            Standing::Active,
-            object(key),
-        )
-        .unwrap();
-        let (upload, _) = self
-            .drive
-            .create_upload(permit, NewUpload::default())
-            .await
-            .unwrap();
-        let mut parts = Vec::new();
-        for (number, size) in (1..).zip(sizes) {
-            let number = PartNumber::new(number).unwrap();
-            let body = pattern(*size);
-            let permit = authorize::<PutPart>(
-                &caller,
-                &Rights::ORGANIZATION,
-                Standing::Active,
-                object(key),
-            )
-            .unwrap();
-            let (part, _) = self
-                .drive
-                .put_part(
-                    permit,
-                    self.allowance(org),
-                    upload.upload,
-                    number,
-                    incoming(&body),
-                )
-                .await
-                .unwrap();
-            parts.push((number, part.etag.to_string(), body));
-        }
-        (upload.upload, parts)
-    }
-
-    async fn complete(
-        &self,
-        org: OrgId,
-        key: &str,
-        upload: UploadId,
-        parts: &[(PartNumber, String, Vec<u8>)],
-    ) {
-        let permit = authorize::<CompleteUpload>(
-            &caller(org),
-            &Rights::ORGANIZATION,
-            Standing::Active,
-            object(key),
-        )
-        .unwrap();
-        let request = CompleteRequest {
-            upload,
-            parts: parts
-                .iter()
-                .map(|(part, etag, _)| NamedPart {
-                    part: *part,
-                    etag: etag.clone(),
-                    checksum: None,
-                })
-                .collect(),
-            checksum: None,
-            checksum_kind: None,
-            size: None,
-            conditions: Default::default(),
-        };
-        let _completed = self
-            .drive
-            .complete_upload(permit, self.allowance(org), request)
-            .await
-            .unwrap();
-    }
-
-    fn allowance(&self, org: OrgId) -> Allowance {
-        let now_ms = self.clock.now_ms();
-        Allowance::grant(org, now_ms - now_ms % HOUR_MS)
-    }
 }
 
 pub(super) fn operator() -> Operator {
@@ -596,31 +273,6 @@ pub(super) fn caller(org: OrgId) -> Caller {
         CredentialKind::AccessKey,
         Arc::new(Narrowing::NONE),
     )
-}
-
-/// Bytes in which no stretch equals its neighbours.
-pub(super) fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at / 251 + at % 251) as u8).collect()
-}
-
-fn bucket() -> BucketName {
-    BucketName::parse("docs").unwrap()
-}
-
-fn object(key: &str) -> OfObject {
-    OfObject {
-        bucket: bucket(),
-        key: ObjectKey::parse(key).unwrap(),
-    }
-}
-
-fn incoming(body: &[u8]) -> Incoming {
-    let piece = Piece::Data(Bytes::copy_from_slice(body));
-    Incoming {
-        length: Some(body.len() as u64),
-        expected: Expected::default(),
-        pieces: stream::iter([Ok(piece)]).boxed(),
-    }
 }
 
 fn copy_directory(from: &Path, to: &Path) {
@@ -644,7 +296,4 @@ fn next_start() -> u64 {
 }
 
 pub(super) const TRASH_DELAY: Duration = Duration::from_secs(3600);
-const HOUR_MS: u64 = 3_600_000;
-
-const SECRET_PATH: &[u8] = b"prod/database";
-pub(super) const SECRET: &[u8] = b"the password of the database";
+pub(super) const HOUR_MS: u64 = 3_600_000;
