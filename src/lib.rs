@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod durable;
 pub mod entropy;
 pub mod telemetry;
 

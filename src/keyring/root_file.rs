@@ -11,6 +11,7 @@ use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::random::Chance;
+use crate::durable::{directory_of, sync_directory};
 use crate::entropy::Entropy;
 
 /// The root keys of one root, newest last, from a file that only its owner reads.
@@ -112,7 +113,7 @@ impl RootFile {
             file.write_all(root.to_text().as_bytes())?;
             file.sync_all()?;
             name_unless_taken(&beside, path)?;
-            sync_directory(path)?;
+            sync_directory(directory_of(path))?;
             file.metadata()
         })();
         match written {
@@ -244,7 +245,7 @@ impl RootFile {
             file.write_all(self.to_text().as_bytes())?;
             file.sync_all()?;
             fs::rename(&beside, &self.path)?;
-            sync_directory(&self.path)?;
+            sync_directory(directory_of(&self.path))?;
             Ok(FileIdentity::of(&file.metadata()?))
         })();
         written.map_err(|source| self.io(source))
@@ -380,12 +381,4 @@ fn open_private(path: &Path) -> io::Result<File> {
         .create_new(true)
         .mode(0o600)
         .open(path)
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
 }

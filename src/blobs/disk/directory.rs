@@ -1,7 +1,7 @@
 use std::collections::HashMap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -9,6 +9,7 @@ use names::{BlobId, OrgId};
 use rustix::fs::Access;
 
 use super::super::layout;
+use crate::durable::{directory_of, make_directories, make_directory, sync_directory};
 
 /// The directory below which the blobs lie, and what is known of the directories in it.
 pub(super) struct Directory {
@@ -22,13 +23,11 @@ pub(super) struct Directory {
 impl Directory {
     /// Makes `root` and `root/orgs` where missing, and syncs them into their parents.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
-        make_all(root)?;
+        make_directories(root)?;
         let root = root.canonicalize()?;
-        make(&root.join(layout::ROOT))?;
-        sync(&root)?;
-        if let Some(parent) = root.parent() {
-            sync(parent)?;
-        }
+        make_directory(&root.join(layout::ROOT))?;
+        sync_directory(&root)?;
+        sync_directory(directory_of(&root))?;
         Ok(Self {
             root,
             durable: Mutex::new(HashMap::new()),
@@ -56,8 +55,8 @@ impl Directory {
         match create() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.mark(org, blob, false);
-                make(&self.org(org))?;
-                make(&self.shard(org, blob))?;
+                make_directory(&self.org(org))?;
+                make_directory(&self.shard(org, blob))?;
                 create()
             }
             created => created,
@@ -68,12 +67,12 @@ impl Directory {
     /// time in this process, the directories above. They come after the file so that one commit
     /// of the file system's journal covers all of them.
     pub(super) fn sync_entry(&self, org: OrgId, blob: BlobId) -> io::Result<()> {
-        sync(&self.shard(org, blob))?;
+        sync_directory(&self.shard(org, blob))?;
         if self.is_durable(org, blob) {
             return Ok(());
         }
-        sync(&self.org(org))?;
-        sync(&self.root.join(layout::ROOT))?;
+        sync_directory(&self.org(org))?;
+        sync_directory(&self.root.join(layout::ROOT))?;
         self.mark(org, blob, true);
         Ok(())
     }
@@ -115,30 +114,4 @@ impl Directory {
 fn position(blob: BlobId) -> (usize, u64) {
     let shard = layout::shard(blob);
     (usize::from(shard / 64), 1 << (shard % 64))
-}
-
-fn make(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }
-}
-
-/// Makes a directory and its ancestors, each synced into the one above it.
-fn make_all(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let parent = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    make_all(parent)?;
-    make(path)?;
-    sync(parent)
-}
-
-/// Syncs a directory: its entries survive a power loss.
-fn sync(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

@@ -1,6 +1,6 @@
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,17 +12,14 @@ use rustix::fs::{FlockOperation, flock};
 use super::error::catalog_error;
 use super::query::one;
 use crate::catalog::CatalogError;
+use crate::durable::{directory_of, make_directories};
 
 /// Makes the file and its directory where they are missing, brings the schema up to date and
 /// returns the connection that writes.
 ///
 /// Processes that open the same file take turns, so that one of them migrates.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, CatalogError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let turn = prepare(path, directory).map_err(|error| cannot_open(path, &error))?;
+    let turn = prepare(path).map_err(|error| cannot_open(path, &error))?;
     let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     conn.set_transaction_behavior(TransactionBehavior::Immediate);
     set_up_writer(&conn).map_err(|error| catalog_error(&error))?;
@@ -119,15 +116,9 @@ fn refuse_newer(conn: &Connection, runner: &Runner) -> Result<(), CatalogError> 
 }
 
 /// Makes directory and file, private to this user and durable, and takes the turn to open them.
-fn prepare(path: &Path, directory: &Path) -> io::Result<File> {
-    let made = missing_ancestors(directory);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
-    for parent in made.iter().filter_map(|directory| directory.parent()) {
-        sync_directory(parent)?;
-    }
+fn prepare(path: &Path) -> io::Result<File> {
+    let directory = directory_of(path);
+    make_directories(directory)?;
     let turn = File::open(directory)?;
     flock(&turn, FlockOperation::LockExclusive)?;
     // SQLite gives its log and index the mode of the database.
@@ -142,22 +133,6 @@ fn prepare(path: &Path, directory: &Path) -> io::Result<File> {
     }
     turn.sync_all()?;
     Ok(turn)
-}
-
-fn missing_ancestors(directory: &Path) -> Vec<&Path> {
-    directory
-        .ancestors()
-        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
-        .collect()
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let path = if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    };
-    File::open(path)?.sync_all()
 }
 
 fn cannot_open(path: &Path, error: &io::Error) -> CatalogError {
