@@ -30,8 +30,8 @@ enum Command {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Make an account for an invitation, and keep its session in a profile. The invitation's
-    /// token and a password are asked for.
+    /// Make an account for an invitation, and keep in a profile a session in the organization that
+    /// it is for. The invitation's token and a password are asked for.
     Join {
         /// How people call the person.
         #[arg(long)]
@@ -112,7 +112,16 @@ impl Account {
                 let body = json!({"token": *token, "name": name, "password": *password});
                 let path = ApiPath::of(&["invitations", "join"])?;
                 let client = keeping.client(None)?;
-                keeping.keep_session(&client.send(Method::POST, &path, &body).await?)
+                let home = client.send(Method::POST, &path, &body).await?;
+                let token = home["token"].as_str().unwrap_or_default();
+                let client = keeping.client(Some(Secret::new(token.to_owned())))?;
+                let session = session_where_joined(&client, &home).await.map_err(|error| {
+                    format!(
+                        "the account is made and has joined, but no session is kept; log in with \
+                         `bulkhead login --org`: {error}"
+                    )
+                })?;
+                keeping.keep_session(session.as_ref().unwrap_or(&home))
             }
             Command::Accept {
                 invitation_file,
@@ -187,6 +196,29 @@ async fn whoami(remote: &Remote) -> Outcome {
     Ok(print::item(remote.json, CALLER, &caller)?)
 }
 
+/// Changes the first session of an account, which is at home, for one in the organization that the
+/// account has just joined: the only other one that it has.
+async fn session_where_joined(client: &Client, home: &Value) -> Result<Option<Value>, RemoteError> {
+    let path = ApiPath::of(&["account", "organizations"])?;
+    let seats = client.all(&path, &[]).await?;
+    let mut organizations = seats.iter().map(|seat| &seat["organization"]);
+    let Some(joined) = organizations.find(|id| **id != home["organization"]) else {
+        // Somebody has removed the member as quickly.
+        return Ok(None);
+    };
+    let session = switched(client, joined).await?;
+    client
+        .delete(&ApiPath::of(&["sessions", "current"])?)
+        .await?;
+    Ok(Some(session))
+}
+
+async fn switched(client: &Client, organization: &Value) -> Result<Value, RemoteError> {
+    let path = ApiPath::of(&["sessions", "switch"])?;
+    let body = json!({"organization": organization});
+    client.send(Method::POST, &path, &body).await
+}
+
 /// Begins a session in the other organization, keeps it in the profile, and ends the one before. It
 /// is the profile's own session that switches, whatever token a variable holds.
 async fn switch(remote: &Remote, organization: &str) -> Outcome {
@@ -204,9 +236,7 @@ async fn switch(remote: &Remote, organization: &str) -> Outcome {
         organization: None,
         token: Some(before),
     })?;
-    let path = ApiPath::of(&["sessions", "switch"])?;
-    let body = json!({"organization": organization});
-    let mut session = client.send(Method::POST, &path, &body).await?;
+    let mut session = switched(&client, &json!(organization)).await?;
     let token = session["token"].as_str().unwrap_or_default();
     profile.token = Some(Secret::new(token.to_owned()));
     let slug = session["slug"].as_str();

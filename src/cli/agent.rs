@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ask::Leave;
 use super::remote::{InOrganization, Query, agent_of};
@@ -38,6 +38,13 @@ enum Command {
     List(InOrganization),
     /// Show an agent.
     Show(One),
+    /// Say something else about an agent; what is not named stays.
+    Change {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        change: Change,
+    },
     /// Refuse an agent's credentials until it is resumed.
     Suspend(One),
     /// Let a suspended agent work again.
@@ -62,6 +69,26 @@ enum Command {
         #[command(flatten)]
         leave: Leave,
     },
+}
+
+#[derive(Debug, Args)]
+#[group(id = "said", required = true, multiple = true)]
+struct Change {
+    /// How people are to call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// The department that it costs; nothing takes it off the one until now.
+    #[arg(long)]
+    department: Option<String>,
+    /// The project that it costs; nothing takes it off the one until now.
+    #[arg(long)]
+    project: Option<String>,
+    /// A setting; may be given again.
+    #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = pair)]
+    settings: Vec<(String, String)>,
+    /// A setting to take away; may be given again.
+    #[arg(long = "unset", value_name = "NAME")]
+    unset: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -99,8 +126,15 @@ impl Agent {
                 Ok(print::items(place.json(), AGENT, &agents)?)
             }
             Command::Show(one) => one.show().await,
-            Command::Suspend(one) => one.change("suspend").await,
-            Command::Resume(one) => one.change("resume").await,
+            Command::Change { one, change } => {
+                let client = one.place.client()?;
+                let id = agent_of(&client, &one.agent).await?;
+                let path = client.below(&["agents", &id]).await?;
+                let agent = client.edit(&path, |agent| change.of(&agent)).await?;
+                Ok(print::item(one.place.json(), AGENT, &agent)?)
+            }
+            Command::Suspend(one) => one.turn("suspend").await,
+            Command::Resume(one) => one.turn("resume").await,
             Command::Tasks { one, from, until } => {
                 let query = [("from", from), ("until", until)];
                 one.list("tasks", &query, TASK).await
@@ -122,6 +156,29 @@ impl Agent {
     }
 }
 
+impl Change {
+    /// What is said about the agent from now on.
+    fn of(self, agent: &Value) -> Value {
+        let or_nothing = |said: Option<String>, until_now: &Value| match said {
+            Some(said) if said.is_empty() => Value::Null,
+            Some(said) => said.into(),
+            None => until_now.clone(),
+        };
+        let mut settings = agent["settings"].clone();
+        if let Some(settings) = settings.as_object_mut() {
+            settings.retain(|name, _| !self.unset.contains(name));
+            let set = self.settings.into_iter();
+            settings.extend(set.map(|(name, value)| (name, value.into())));
+        }
+        json!({
+            "name": self.name.map_or_else(|| agent["name"].clone(), Value::from),
+            "department": or_nothing(self.department, &agent["department"]),
+            "project": or_nothing(self.project, &agent["project"]),
+            "settings": settings,
+        })
+    }
+}
+
 impl One {
     async fn show(&self) -> Outcome {
         let client = self.place.client()?;
@@ -130,7 +187,7 @@ impl One {
         Ok(print::item(self.place.json(), AGENT, &agent)?)
     }
 
-    async fn change(&self, to: &str) -> Outcome {
+    async fn turn(&self, to: &str) -> Outcome {
         let client = self.place.client()?;
         let id = agent_of(&client, &self.agent).await?;
         let path = client.below(&["agents", &id, to]).await?;

@@ -8,6 +8,7 @@ mod agent;
 mod ask;
 mod audit;
 mod completions;
+mod credit;
 mod destroy;
 mod grant;
 mod invite;
@@ -17,6 +18,7 @@ mod member;
 mod memory;
 mod open;
 mod org;
+mod plan;
 mod print;
 mod profile;
 mod remote;
@@ -27,6 +29,7 @@ mod secret;
 mod secret_import;
 mod secret_value;
 mod serve;
+mod statement;
 mod team;
 mod token;
 mod usage;
@@ -70,6 +73,9 @@ enum Command {
     Run(run::Run),
     Activity(activity::Activity),
     Usage(usage::Usage),
+    Plan(plan::Plan),
+    Credit(credit::Credit),
+    Statement(statement::Statement),
     Rotate(rotate::Rotate),
     Root(root::Root),
     Verify(verify::Verify),
@@ -125,6 +131,9 @@ impl Command {
             Self::Run(run) => run.run().await,
             Self::Activity(activity) => activity.run().await,
             Self::Usage(usage) => usage.run().await,
+            Self::Plan(plan) => plan.run().await,
+            Self::Credit(credit) => credit.run().await,
+            Self::Statement(statement) => statement.run().await,
             Self::Rotate(rotate) => rotate.run().await,
             Self::Root(root) => root.run().await,
             Self::Verify(verify) => verify.run().await,

@@ -99,6 +99,13 @@ pub(super) fn lines(lines: impl IntoIterator<Item = String>) -> io::Result<()> {
     out.flush()
 }
 
+/// A file, as it is.
+pub(super) fn file(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
 /// One line of JSON.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
     // A size that no single view exceeds, so that no copy of a secret is left behind by growing.

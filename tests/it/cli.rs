@@ -247,11 +247,21 @@ async fn an_organization_is_run_from_the_command_line() {
     let url = format!("http://{control}");
     let join = ["account", "join", "--name", "Ben", "--url", &url];
     let files = ["--invitation-file", &token, "--password-file", &password];
-    ben.done(&[&join[..], &files].concat());
+    let joined = &ben.json(&[&join[..], &files].concat())[0];
     assert_eq!(olivia.json(&["invite", "list"]).len(), 0);
     let slug = text(&olivia.json(&["org", "show"])[0], "slug");
+    assert_eq!(joined["slug"], slug.as_str(), "{joined}");
+    let caller = &ben.json(&["account", "whoami"])[0];
+    assert_eq!(caller["role"], "member");
+    assert_eq!(ben.json(&["account", "organizations"]).len(), 2);
+    // The session at home, with which it began, has ended: one is left of the two.
+    let home = ben.json(&["account", "organizations"]);
+    let home = home.iter().find(|seat| seat["role"] == "owner").unwrap();
+    ben.done(&["account", "switch", &text(home, "slug")]);
+    let alive = ben.json(&["token", "list"]).into_iter();
+    let sessions = alive.filter(|one| one["kind"] == "session" && one["revoked_at"].is_null());
+    assert_eq!(sessions.count(), 1);
     ben.done(&["account", "switch", &slug]);
-    assert_eq!(ben.json(&["account", "whoami"])[0]["role"], "member");
     let viewer = &olivia.json(&["member", "role", "ben@example.com", "viewer"])[0];
     assert_eq!(viewer["role"], "viewer");
 
@@ -267,6 +277,24 @@ async fn an_organization_is_run_from_the_command_line() {
     ];
     let agent = &olivia.json(&make)[0];
     assert_eq!(agent["settings"]["model"], "large");
+    let change = ["agent", "change", "researcher", "--project", "Apollo"];
+    let settings = ["--setting", "tone=dry", "--unset", "model"];
+    let changed = &olivia.json(&[&change[..], &settings].concat())[0];
+    assert_eq!(changed["settings"], serde_json::json!({"tone": "dry"}));
+    assert_eq!(
+        (
+            &changed["name"],
+            &changed["department"],
+            &changed["project"]
+        ),
+        (&"researcher".into(), &"R&D".into(), &"Apollo".into())
+    );
+    let off = ["agent", "change", "researcher", "--department", ""];
+    let changed = &olivia.json(&off)[0];
+    assert_eq!(
+        (&changed["department"], &changed["project"]),
+        (&Value::Null, &"Apollo".into())
+    );
     olivia.done(&["team", "create", "readers"]);
     olivia.done(&["team", "add", "readers", "researcher"]);
     olivia.done(&["team", "add", "readers", "ben@example.com"]);
@@ -388,6 +416,141 @@ async fn the_operator_works_by_url_where_one_is_named_and_here_where_none_is() {
     operator.done(&["login", "--profile", "ops", "--token-file", &profile]);
     let stored = fs::read_to_string(operator.profiles()).unwrap();
     assert!(stored.contains(OPERATOR_TOKEN));
+}
+
+#[tokio::test]
+async fn plans_credit_and_use_are_seen_by_members_and_set_by_the_operator() {
+    let house = house().await;
+    let operator = Person::operator(house.control());
+    let olivia = Person::with_account(house.control(), "olivia@example.com", "Olivia");
+    let slug = text(&olivia.json(&["org", "show"])[0], "slug");
+    let at = |arguments: &[&str]| operator.json(&[arguments, &["--org", &slug]].concat());
+
+    // Plans. What a change does not name stays.
+    let make = ["plan", "create", "team", "--name", "Team"];
+    let terms = ["--limit", "agents=2", "--limit", "secrets=9"];
+    let costs = ["--price", "requests=3/1", "--price", "agent_runs=2"];
+    let made = &operator.json(&[&make[..], &terms, &costs].concat())[0];
+    assert_eq!(made["limits"]["agents"], 2);
+    assert_eq!(made["prices"]["requests"]["units"], 3);
+    assert_eq!(made["billing"], "postpaid");
+    let change = ["plan", "change", "team", "--limit", "agents=3"];
+    let more = ["--no-limit", "secrets", "--no-price", "agent_runs"];
+    let changed = &operator.json(&[&change[..], &more].concat())[0];
+    assert_eq!(
+        (&changed["name"], &changed["limits"]["agents"]),
+        (&"Team".into(), &3.into())
+    );
+    assert_eq!(changed["limits"]["secrets"], Value::Null);
+    assert_eq!(
+        changed["prices"],
+        serde_json::json!({"requests": {"units": 3, "per": 1}})
+    );
+    assert_eq!(&operator.json(&["plan", "show", "team"])[0], changed);
+    let table = operator.done(&["plan", "list"]);
+    let row = table.lines().nth(1).expect("a row");
+    assert!(
+        row.starts_with("team  Team  postpaid  agents=3  requests=3/1  20"),
+        "{table}"
+    );
+    let said = operator.refused(&["plan", "change", "team", "--limit", "dragons=1"]);
+    assert!(said.contains("dragons"), "{said}");
+
+    let none = olivia.done(&["plan", "show"]);
+    assert_eq!(none, "No plan: no limit, no price\n");
+    assert_eq!(at(&["plan", "set", "team"])[0]["plan"]["slug"], "team");
+    assert_eq!(olivia.json(&["plan", "show"])[0]["plan"]["slug"], "team");
+    assert!(
+        olivia
+            .done(&["plan", "show"])
+            .starts_with("SLUG     team\n")
+    );
+    let limits = olivia.json(&["usage", "limits"]);
+    assert_eq!(
+        (&limits[0]["limit"], &limits[0]["max"]),
+        (&"agents".into(), &3.into())
+    );
+    let said = olivia.refused(&["plan", "set", "team"]);
+    assert!(said.contains("(403 "), "{said}");
+
+    // Credit: a reference is granted once.
+    let grant = ["credit", "grant", "500", "--reason", "Welcome"];
+    let grant = [&grant[..], &["--reference", "w-1", "--priority", "7"]].concat();
+    let line = at(&grant).remove(0);
+    assert_eq!(
+        (&line["amount"], &line["priority"]),
+        (&500.into(), &7.into())
+    );
+    assert_eq!(at(&grant)[0], line);
+    let credit = &olivia.json(&["credit", "balance"])[0];
+    assert_eq!(
+        credit["credits"].as_array().map(Vec::len),
+        Some(1),
+        "{credit}"
+    );
+    let shown = olivia.done(&["credit", "balance"]);
+    assert!(
+        shown.starts_with("BALANCE    ") && shown.contains("\n\nGRANT  LEFT  PRIORITY  EXPIRES\n"),
+        "{shown}"
+    );
+    let ledger = olivia.json(&["credit", "ledger"]);
+    let grants: Vec<_> = ledger
+        .iter()
+        .filter(|line| line["kind"] == "grant")
+        .collect();
+    assert_eq!((grants.len(), &grants[0]["reason"]), (1, &"Welcome".into()));
+
+    // A statement of the month, as people, programs and spreadsheets read it.
+    let month = text(&line, "at")[..7].to_owned();
+    let statement = &olivia.json(&["statement", &month])[0];
+    assert_eq!(
+        (&statement["month"], &statement["granted"]),
+        (&month.as_str().into(), &500.into())
+    );
+    let table = olivia.done(&["statement", &month]);
+    assert!(table.starts_with("MONTH            20"), "{table}");
+    assert!(table.contains("\n\nLINE  AT"), "{table}");
+    let csv = olivia.done(&["statement", &month, "--csv"]);
+    assert!(csv.starts_with("organization,month,number,at,"), "{csv}");
+    assert!(csv.contains(",500,"), "{csv}");
+
+    // Use, told apart, sent once and exported.
+    olivia.done(&["agent", "create", "researcher"]);
+    let agent = text(&olivia.json(&["agent", "show", "researcher"])[0], "id");
+    let event = serde_json::json!([{
+        "id": "run-1", "meter": "agent_runs", "amount": 4, "at": line["at"], "principal": agent,
+    }]);
+    let send = ["usage", "send", "-", "--json"];
+    for (counted, before) in [(1, 0), (0, 1)] {
+        let sent = olivia.done_fed(&send, &event.to_string());
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        assert_eq!(
+            (&sent["counted"], &sent["counted_before"]),
+            (&counted.into(), &before.into())
+        );
+    }
+    let by_agent = ["usage", "by", "agent", "--meter", "agent_runs"];
+    let groups = olivia.json(&by_agent);
+    assert_eq!(groups.len(), 1);
+    assert_eq!(
+        (&groups[0]["name"], &groups[0]["used"]["agent_runs"]),
+        (&"researcher".into(), &4.into())
+    );
+    let table = olivia.done(&by_agent);
+    assert!(
+        table.contains("\nresearcher  agent_runs  4       "),
+        "{table}"
+    );
+    let csv = olivia.done(&["usage", "export", "--by", "principal"]);
+    assert!(
+        csv.starts_with("organization,hour,kind,id,meter,amount"),
+        "{csv}"
+    );
+    let events = olivia.done(&["usage", "export", "--format", "cloud-events"]);
+    let events: Value = serde_json::from_str(&events).unwrap();
+    assert!(events.is_array(), "{events}");
+
+    assert_eq!(at(&["plan", "set", "--none"])[0]["plan"], Value::Null);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::Url;
 use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,16 @@ pub(in crate::cli) struct Client {
 
 /// The parameters of a query, those that are set.
 pub(in crate::cli) type Query<'a> = &'a [(&'a str, Option<String>)];
+
+/// What is asked of a server.
+struct Request<'a, B> {
+    method: Method,
+    path: &'a ApiPath,
+    query: Query<'a>,
+    body: Option<&'a B>,
+    /// The version that a change is to meet.
+    if_match: Option<&'a HeaderValue>,
+}
 
 /// Problem details (RFC 9457), as far as they are shown here.
 #[derive(Deserialize)]
@@ -149,6 +159,34 @@ impl Client {
         self.ask(Method::DELETE, path, query, None::<&()>).await
     }
 
+    /// Puts what `changed` makes of what stands there, if that still stands there then.
+    pub(in crate::cli) async fn edit(
+        &self,
+        path: &ApiPath,
+        changed: impl FnOnce(Value) -> Value,
+    ) -> Result<Value, RemoteError> {
+        let (fields, text) = self.exchange(Request::get(path, &[])).await?;
+        let stands = self.parsed(&text)?;
+        let request = Request {
+            method: Method::PUT,
+            body: Some(&changed(stands)),
+            if_match: fields.get(ETAG),
+            ..Request::get(path, &[])
+        };
+        let (_, text) = self.exchange(request).await?;
+        self.parsed(&text)
+    }
+
+    /// What is answered, as it is: a file that is no JSON of ours.
+    pub(in crate::cli) async fn file(
+        &self,
+        path: &ApiPath,
+        query: Query<'_>,
+    ) -> Result<Bytes, RemoteError> {
+        let (_, text) = self.exchange(Request::get(path, query)).await?;
+        Ok(text)
+    }
+
     /// Everything on all pages of a list.
     pub(in crate::cli) async fn all(
         &self,
@@ -191,25 +229,43 @@ impl Client {
         query: Query<'_>,
         body: Option<&B>,
     ) -> Result<Value, RemoteError> {
-        let mut request = self.http.request(method, self.address(path, query));
+        let request = Request {
+            method,
+            path,
+            query,
+            body,
+            if_match: None,
+        };
+        let (_, text) = self.exchange(request).await?;
+        self.parsed(&text)
+    }
+
+    /// What is answered, if that is no refusal.
+    async fn exchange<B: Serialize>(
+        &self,
+        asked: Request<'_, B>,
+    ) -> Result<(HeaderMap, Bytes), RemoteError> {
+        let address = self.address(asked.path, asked.query);
+        let mut request = self.http.request(asked.method, address);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        if let Some(body) = body {
+        if let Some(tag) = asked.if_match {
+            request = request.header(IF_MATCH, tag.clone());
+        }
+        if let Some(body) = asked.body {
             // Wiped once it has been sent: it may hold a secret.
             let text = Zeroizing::new(serde_json::to_vec(body).map_err(RemoteError::Unwritable)?);
             request = request
                 .header(CONTENT_TYPE, "application/json")
                 .body(Bytes::from_owner(text));
         }
-        let answer = request.send().await.map_err(|e| self.not_reached(e))?;
+        let mut answer = request.send().await.map_err(|e| self.not_reached(e))?;
         let status = answer.status();
+        let fields = std::mem::take(answer.headers_mut());
         let text = answer.bytes().await.map_err(|e| self.not_reached(e))?;
         if status.is_success() {
-            if text.is_empty() {
-                return Ok(Value::Null);
-            }
-            return serde_json::from_slice(&text).map_err(|_| self.not_bulkhead(status));
+            return Ok((fields, text));
         }
         let told: Told = serde_json::from_slice(&text).map_err(|_| self.not_bulkhead(status))?;
         if status == StatusCode::UNAUTHORIZED && told.code == "unauthorized" {
@@ -221,6 +277,13 @@ impl Client {
             detail: told.detail,
             field: told.field,
         })
+    }
+
+    fn parsed(&self, text: &[u8]) -> Result<Value, RemoteError> {
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(text).map_err(|_| self.not_bulkhead(StatusCode::OK))
     }
 
     /// The path below the base, whatever path that has: a proxy may put one before ours.
@@ -249,6 +312,18 @@ impl Client {
         RemoteError::NotBulkhead {
             url: self.base.to_string(),
             status,
+        }
+    }
+}
+
+impl<'a> Request<'a, Value> {
+    fn get(path: &'a ApiPath, query: Query<'a>) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            query,
+            body: None,
+            if_match: None,
         }
     }
 }
