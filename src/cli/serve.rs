@@ -29,7 +29,7 @@ use crate::http::secrets_manager::SecretsManager;
 use crate::http::sts::Sts;
 use crate::http::{Health, OperatorToken};
 use crate::metering::{Credits, Metering, Usage};
-use crate::ops::provision::{FirstStart, Provisioner, ProvisionerParts, first_start};
+use crate::ops::provision::{FirstStart, Provisioner, ProvisionerParts, Templates, first_start};
 use crate::ops::{
     Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays, Settler,
 };
@@ -53,6 +53,7 @@ impl Serve {
     pub(super) async fn run(self) -> Outcome {
         let mut config = self.settings.load()?;
         telemetry::init(&config.log)?;
+        let templates = Templates::read(&config.templates)?;
         let stop = Stop::new();
         stop.on_signals()?;
 
@@ -79,7 +80,7 @@ impl Serve {
 
         let opened = Opened::open(&config, Absent::Make).await?;
         show_first_key(&config, &opened).await?;
-        let house = House::build(&config, opened, &api, &control)?;
+        let house = House::build(&config, templates, opened, &api, &control)?;
         if let Err(error) = house.blobs.check().await {
             tracing::warn!(%error, "the blob store does not answer; not ready until it does");
         }
@@ -127,11 +128,13 @@ struct House {
     vault: Arc<Vault>,
     sts: Arc<Sts>,
     open_id: Arc<OpenId>,
+    templates: Templates,
 }
 
 impl House {
     fn build(
         config: &Config,
+        templates: Templates,
         opened: Opened,
         api: &Listener,
         control: &Listener,
@@ -198,6 +201,7 @@ impl House {
             drive,
             sts: Arc::new(sts),
             open_id,
+            templates,
             pipeline: Arc::new(pipeline),
             secrets: Arc::new(SecretsManager::new(Arc::clone(&vault), &config.api)),
             vault,
@@ -298,6 +302,7 @@ impl House {
                     tenancy: Arc::clone(&opened.tenancy),
                     administration: Arc::clone(&opened.administration),
                     drive: Arc::clone(&self.drive),
+                    templates: self.templates.clone(),
                     clock: opened.clock.clone(),
                     entropy: opened.entropy.clone(),
                 }),

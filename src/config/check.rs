@@ -11,6 +11,7 @@ use super::sections::{
     Api, Audit, Blobs, BlobsKind, BlobsSection, Drive, Log, Net, ORGANIZATION, OidcProvider,
     OidcSection, Root, S3Blobs, SIGNING_ALG_VALUES,
 };
+use super::template::{Template, TemplateAgent, TemplateSection};
 use super::tree::Tree;
 
 /// What types cannot say: ranges, and settings that depend on each other.
@@ -55,6 +56,7 @@ impl Check {
             drive,
             audit,
             oidc,
+            template,
             log,
         } = sections;
         self.net(&net)?;
@@ -106,6 +108,7 @@ impl Check {
         }
         let blobs = self.blobs(blobs, blobs_dir, secret_access_key)?;
         let oidc = self.oidc(oidc, client_secrets)?;
+        let templates = self.templates(template)?;
         Ok(Config {
             data,
             root,
@@ -118,6 +121,7 @@ impl Check {
             drive,
             audit,
             oidc,
+            templates,
             log,
         })
     }
@@ -316,7 +320,7 @@ impl Check {
             let require = |holds: bool, key: &'static str, message: &str| match holds {
                 true => Ok(()),
                 false => Err(ConfigError::Invalid {
-                    place: self.tree.place_in("oidc", at, key),
+                    place: self.tree.places("oidc", at).of(key),
                     message: format!("[[oidc]] {key}: {message}"),
                 }),
             };
@@ -365,7 +369,7 @@ impl Check {
             let given = given.map(|at| variables.swap_remove(at).1);
             let file = client_secret_file
                 .as_deref()
-                .map(|file| (self.tree.place_in("oidc", at, "client_secret_file"), file));
+                .map(|file| (self.tree.places("oidc", at).of("client_secret_file"), file));
             let client_secret = secret::read(given, file)?;
             require(
                 client_secret.is_none() || client_id.is_some(),
@@ -388,6 +392,43 @@ impl Check {
                 message: "no [[oidc]] has this name".into(),
             }),
         }
+    }
+
+    fn templates(&self, sections: Vec<TemplateSection>) -> Result<Vec<Template>, ConfigError> {
+        let mut templates: Vec<Template> = Vec::new();
+        for (at, section) in sections.into_iter().enumerate() {
+            let TemplateSection {
+                name,
+                plan,
+                access_key,
+                buckets,
+                agents,
+            } = section;
+            let inner = self.tree.places_within("template", at, "agents");
+            let agents = agents.into_iter().zip(inner);
+            let template = Template {
+                name,
+                plan,
+                access_key,
+                buckets,
+                agents: agents
+                    .map(|(agent, places)| TemplateAgent {
+                        name: agent.name,
+                        department: agent.department,
+                        project: agent.project,
+                        places,
+                    })
+                    .collect(),
+                places: self.tree.places("template", at),
+            };
+            let is_new = templates.iter().all(|other| other.name != template.name);
+            if !is_label(&template.name) || !is_new {
+                let expected = "1 to 63 of a-z, 0-9 and -, and no other template's";
+                return Err(template.error("name", expected));
+            }
+            templates.push(template);
+        }
+        Ok(templates)
     }
 
     /// Copies of the data must not carry their key, nor the record that tells of their age.

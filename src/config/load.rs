@@ -10,6 +10,7 @@ use super::sections::{
     Api, Audit, Blobs, BlobsSection, Catalog, Control, Data, Drive, Log, Net, OidcProvider,
     OidcSection, Root,
 };
+use super::template::{Template, TemplateSection};
 use super::tree::Tree;
 
 /// Every setting, checked. It neither prints nor clones: it holds secrets.
@@ -36,6 +37,8 @@ pub struct Config {
     pub audit: Audit,
     /// `[[oidc]]`
     pub oidc: Vec<OidcProvider>,
+    /// `[[template]]`
+    pub templates: Vec<Template>,
     /// `[log]`
     pub log: Log,
 }
@@ -150,6 +153,7 @@ pub(super) struct Sections {
     pub(super) drive: Drive,
     pub(super) audit: Audit,
     pub(super) oidc: Vec<OidcSection>,
+    pub(super) template: Vec<TemplateSection>,
     pub(super) log: Log,
 }
 

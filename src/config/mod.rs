@@ -9,6 +9,7 @@ mod path;
 mod profiles;
 mod secret;
 mod sections;
+mod template;
 mod tree;
 mod units;
 
@@ -24,3 +25,4 @@ pub use sections::{
     Api, Audit, Blobs, Catalog, Control, Data, Drive, Log, LogFormat, Net, ORGANIZATION,
     OidcProvider, Root, S3Blobs, SignUps,
 };
+pub use template::{AccessKeyReach, Template, TemplateAgent};

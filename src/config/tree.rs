@@ -11,9 +11,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
 
-/// The settings of all sources, two levels deep, each with the place that set it: sections, and
-/// lists of sections that a file writes as `[[name]]`. Deserializing
-/// from it names that place in every error, whether a line or a variable is at fault.
+/// The settings of all sources, each with the place that set it: sections, lists of sections that a
+/// file writes as `[[name]]`, and lists inside of those, `[[name.key]]`. Deserializing from it names
+/// that place in every error, whether a line or a variable is at fault.
 #[derive(Default)]
 pub(super) struct Tree {
     sections: BTreeMap<String, Node>,
@@ -97,24 +97,59 @@ impl Tree {
         self.setting(section, key).is_some()
     }
 
-    /// Where the section of a list begins, and where a key of it is set, if it is.
-    pub(super) fn place_in(&self, list: &'static str, at: usize, key: &'static str) -> Place {
-        let section = match self.sections.get(list) {
-            Some(Node::Many(_, sections)) => sections.get(at),
-            Some(Node::One(_)) | None => None,
+    /// Where a section of a list stands, and each of its keys.
+    pub(super) fn places(&self, list: &'static str, at: usize) -> Places {
+        let nowhere = || Places {
+            section: Place::Default(list, ""),
+            keys: BTreeMap::new(),
         };
-        section.map_or(Place::Default(list, key), |section| {
-            let setting = section.keys.get(key);
-            setting
-                .map_or(&section.place, |setting| &setting.place)
-                .clone()
-        })
+        self.section(list, at).map_or_else(nowhere, Section::places)
+    }
+
+    /// The same of the sections of a list inside of it.
+    pub(super) fn places_within(&self, list: &str, at: usize, key: &str) -> Vec<Places> {
+        let inner = self
+            .section(list, at)
+            .and_then(|section| section.keys.get(key));
+        match inner.map(|setting| &setting.value) {
+            Some(Value::Sections(sections)) => sections.iter().map(Section::places).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn section(&self, list: &str, at: usize) -> Option<&Section> {
+        match self.sections.get(list)? {
+            Node::Many(_, sections) => sections.get(at),
+            Node::One(_) => None,
+        }
     }
 
     fn setting(&self, section: &str, key: &str) -> Option<&Setting> {
         match self.sections.get(section)? {
             Node::One(section) => section.keys.get(key),
             Node::Many(..) => None,
+        }
+    }
+}
+
+/// Where a section of a list stands, and each of its keys that is set.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    section: Place,
+    keys: BTreeMap<String, Place>,
+}
+
+impl Places {
+    /// Where a key is set; if it is not, where its section begins.
+    pub(super) fn of(&self, key: &str) -> Place {
+        self.keys.get(key).unwrap_or(&self.section).clone()
+    }
+
+    /// What is wrong with a key of `[[list]]`.
+    pub(super) fn error(&self, list: &str, key: &str, message: &str) -> ConfigError {
+        ConfigError::Invalid {
+            place: self.of(key),
+            message: format!("{list} {key}: {message}"),
         }
     }
 }
@@ -129,6 +164,18 @@ struct Section {
     keys: BTreeMap<String, Setting>,
 }
 
+impl Section {
+    fn places(&self) -> Places {
+        let keys = self.keys.iter();
+        Places {
+            section: self.place.clone(),
+            keys: keys
+                .map(|(key, setting)| (key.clone(), setting.place.clone()))
+                .collect(),
+        }
+    }
+}
+
 struct Setting {
     place: Place,
     value: Value,
@@ -139,30 +186,12 @@ enum Value {
     Integer(u64),
     Boolean(bool),
     List(Vec<String>),
+    /// `[[section.key]]`
+    Sections(Vec<Section>),
     /// From the environment: the type is what the setting asks for.
     Variable(String),
     /// What no setting takes, by its TOML name.
     Foreign(&'static str),
-}
-
-impl From<&DeValue<'_>> for Value {
-    fn from(value: &DeValue<'_>) -> Self {
-        match value {
-            DeValue::String(text) => Self::Text(text.to_string()),
-            DeValue::Boolean(flag) => Self::Boolean(*flag),
-            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
-                .map_or(Self::Foreign("integer out of range"), Self::Integer),
-            DeValue::Array(values) => {
-                let texts = values.iter().map(|value| match value.get_ref() {
-                    DeValue::String(text) => Some(text.to_string()),
-                    _ => None,
-                });
-                let texts: Option<_> = texts.collect();
-                texts.map_or(Self::Foreign("array of other than strings"), Self::List)
-            }
-            other => Self::Foreign(other.type_str()),
-        }
-    }
 }
 
 /// Finds the line of a byte offset.
@@ -176,13 +205,40 @@ impl Lines<'_> {
         let keys = table.iter().map(|(key, value)| {
             let setting = Setting {
                 place: self.of(key),
-                value: Value::from(value.get_ref()),
+                value: self.value(value.get_ref()),
             };
             (key.get_ref().to_string(), setting)
         });
         Section {
             place,
             keys: keys.collect(),
+        }
+    }
+
+    fn value(&self, value: &DeValue<'_>) -> Value {
+        match value {
+            DeValue::String(text) => Value::Text(text.to_string()),
+            DeValue::Boolean(flag) => Value::Boolean(*flag),
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
+                .map_or(Value::Foreign("integer out of range"), Value::Integer),
+            DeValue::Array(values) => {
+                let texts = values.iter().map(|value| match value.get_ref() {
+                    DeValue::String(text) => Some(text.to_string()),
+                    _ => None,
+                });
+                let sections = values.iter().map(|value| match value.get_ref() {
+                    DeValue::Table(keys) => Some(self.section(self.of(value), keys)),
+                    _ => None,
+                });
+                let texts: Option<_> = texts.collect();
+                let sections: Option<_> = sections.collect();
+                match (texts, sections) {
+                    (Some(texts), _) => Value::List(texts),
+                    (None, Some(sections)) => Value::Sections(sections),
+                    (None, None) => Value::Foreign("array of other than strings"),
+                }
+            }
+            other => Value::Foreign(other.type_str()),
         }
     }
 
@@ -328,6 +384,7 @@ impl<'de> Deserializer<'de> for &'de Setting {
             Value::List(texts) => {
                 visitor.visit_seq(SeqDeserializer::new(texts.iter().map(|text| text.as_str())))
             }
+            Value::Sections(sections) => visitor.visit_seq(Each(sections.iter())),
             Value::Foreign(kind) => Err(serde::de::Error::invalid_type(
                 Unexpected::Other(kind),
                 &visitor,

@@ -65,6 +65,134 @@ async fn one_call_makes_all_of_a_template_and_its_repetition_shows_the_same() {
     assert_eq!(again.body["access_key"], made.body["access_key"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_names_a_template_of_the_settings_and_says_what_is_other() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let settings = directory.path().join("bulkhead.toml");
+    std::fs::write(&settings, TEMPLATES).expect("a file");
+    let path = settings.display().to_string();
+    let mut house =
+        House::start_with(&[("CONTROL_OPERATOR_TOKEN", TOKEN), ("CONFIG", &path)]).await;
+    let operator = Bearer::new(house.control(), TOKEN);
+    for plan in ["team", "large"] {
+        let plan = json!({ "slug": plan, "name": plan });
+        assert_eq!(operator.post("/plans", plan).await.status, 201);
+    }
+
+    // All of it, by its name.
+    let owner = json!({ "email": "ada@acme.test" });
+    let asked = json!({ "slug": "acme", "template": "standard", "owner": owner });
+    let made = provision(&operator, "k1", asked.clone()).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(made.text("plan"), "team");
+    assert_eq!(made.body["buckets"], json!(["files", "reports"]));
+    assert_eq!(made.body["access_key"]["scope"], "read-only");
+    assert!(made.body["invitation"]["token"].is_string());
+    let names = |reply: &Reply| {
+        let agents = reply.body["agents"].as_array().cloned().unwrap_or_default();
+        let names = agents.iter().map(|agent| agent["name"].clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(&made), ["Researcher", "Writer"]);
+    let plan = operator.get("/organizations/acme/plan").await;
+    assert_eq!(plan.body["plan"]["slug"], "team");
+    let key = Key {
+        id: made.body["access_key"]["id"].as_str().unwrap().to_owned(),
+        secret: made.body["access_key"]["secret"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+    };
+    let listed = house
+        .client_of(&key)
+        .send(Method::GET, "/files", &[], "")
+        .await;
+    assert_eq!(listed.expect("an answer").status, StatusCode::OK);
+
+    // What the call says goes before, part by part; with null or nothing in it, there is none.
+    for (slug, part, value) in [
+        ("a", "plan", json!("large")),
+        ("b", "plan", Value::Null),
+        ("c", "access_key", Value::Null),
+        ("d", "access_key", json!({ "scope": "full" })),
+        ("e", "buckets", json!(["own"])),
+        ("f", "agents", json!([])),
+    ] {
+        let mut asked = json!({ "slug": slug, "template": "standard" });
+        asked[part] = value.clone();
+        let other = provision(&operator, slug, asked).await;
+        assert_eq!(other.status, 201, "{}", other.body);
+        for (name, of_template) in [
+            ("plan", json!("team")),
+            ("buckets", json!(["files", "reports"])),
+        ] {
+            let expected = if name == part { &value } else { &of_template };
+            assert_eq!(&other.body[name], expected, "{slug}");
+        }
+        let scope = match (part, value.is_null()) {
+            ("access_key", true) => Value::Null,
+            ("access_key", false) => json!("full"),
+            _ => json!("read-only"),
+        };
+        assert_eq!(other.body["access_key"]["scope"], scope, "{slug}");
+        let count = if part == "agents" { 0 } else { 2 };
+        assert_eq!(names(&other).len(), count, "{slug}");
+    }
+
+    let unkeyed = json!({ "slug": "unkeyed", "template": "standard" });
+    let unkeyed = operator.post("/organizations", unkeyed).await;
+    assert_eq!(
+        (unkeyed.status, unkeyed.text("field")),
+        (400, "idempotency-key")
+    );
+    let unknown = json!({ "slug": "unknown", "template": "none" });
+    let unknown = provision(&operator, "k9", unknown).await;
+    assert_eq!((unknown.status, unknown.text("field")), (404, "template"));
+    assert_eq!(operator.get("/organizations/unknown").await.status, 404);
+
+    // Whatever becomes of the template, the same call shows what it made; a new one, what is there.
+    let smaller = "[[template]]\nname = \"small\"\nbuckets = [\"one\"]\n";
+    for text in [smaller, &TEMPLATES.replace("reports", "archive")] {
+        house.stop();
+        std::fs::write(&settings, text).expect("a file");
+        house.restart().await;
+        let operator = Bearer::new(house.control(), TOKEN);
+        let again = provision(&operator, "k1", asked.clone()).await;
+        assert_eq!(again.headers["idempotent-replayed"], "true");
+        assert_eq!(again.body, made.body);
+        if text == smaller {
+            let small = json!({ "slug": "small", "template": "small" });
+            let small = provision(&operator, "k8", small).await;
+            assert_eq!(small.body["buckets"], json!(["one"]));
+        }
+    }
+
+    // A template of which nothing can be made keeps the server from starting, and says where.
+    house.stop();
+    for (wrong, expected) in [
+        ("plan = \"Team\"", "3:1: [[template]] plan: "),
+        (
+            "buckets = [\"files\", \"B\"]",
+            "3:1: [[template]] buckets: `B`: ",
+        ),
+        (
+            "[[template.agents]]\nname = \"\"",
+            "4:1: [[template.agents]] name: ",
+        ),
+        (
+            "[[template.agents]]\nproject = \"x\"",
+            "3:1: [[template.agents]] name: ",
+        ),
+    ] {
+        let text = format!("[[template]]\nname = \"standard\"\n{wrong}\n");
+        std::fs::write(&settings, text).expect("a file");
+        let refused = house.run(&["serve"]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("{path}:{expected}")), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn a_provisioning_that_ends_anywhere_is_finished_by_its_repetition() {
     let gateway = Gateway::start(TOKEN).await;
@@ -464,3 +592,17 @@ async fn try_provision(operator: &Bearer, key: &str, template: Value) -> Reply {
 }
 
 const TOKEN: &str = "a-token-of-the-operator";
+const TEMPLATES: &str = "\
+[[template]]
+name = \"standard\"
+plan = \"team\"
+access_key = \"read-only\"
+buckets = [\"files\", \"reports\"]
+
+[[template.agents]]
+name = \"Researcher\"
+department = \"Science\"
+
+[[template.agents]]
+name = \"Writer\"
+";

@@ -55,6 +55,10 @@ fn shown_in_example() -> BTreeMap<String, Vec<String>> {
         if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
             // `[[oidc]]` is a section of a list.
             section = name.trim_matches(['[', ']']).to_owned();
+            // `[[template.agents]]` is a setting of `[[template]]`.
+            if let Some((of, key)) = section.split_once('.') {
+                shown.entry(of.to_owned()).or_default().push(key.to_owned());
+            }
         } else if is_setting(line) {
             let key = line.split(" = ").next().expect("split gives one part");
             shown
@@ -143,8 +147,15 @@ fn schema() -> Vec<(&'static str, &'static [&'static str])> {
             visitor: V,
         ) -> Result<V::Value, ValueError> {
             self.1.push((self.0, fields));
-            let none: [((), ()); 0] = [];
-            visitor.visit_map(serde::de::value::MapDeserializer::new(none.into_iter()))
+            // A list of sections inside; all else has its default.
+            let inner: &[_] = match self.0 {
+                "template" => &[("agents", "template.agents")],
+                _ => &[],
+            };
+            visitor.visit_map(Inner {
+                left: inner,
+                found: self.1,
+            })
         }
         fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
             visitor.visit_seq(One(Some(self)))
@@ -152,6 +163,33 @@ fn schema() -> Vec<(&'static str, &'static [&'static str])> {
         forward_to_deserialize_any! {
             bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
             unit_struct newtype_struct tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    /// The lists of sections inside of a section.
+    struct Inner<'a> {
+        left: &'static [(&'static str, &'static str)],
+        found: &'a mut Vec<(&'static str, &'static [&'static str])>,
+    }
+
+    impl<'de> MapAccess<'de> for Inner<'_> {
+        type Error = ValueError;
+        fn next_key_seed<K: DeserializeSeed<'de>>(
+            &mut self,
+            seed: K,
+        ) -> Result<Option<K::Value>, ValueError> {
+            match self.left.first() {
+                Some((name, _)) => seed.deserialize(StrDeserializer::new(name)).map(Some),
+                None => Ok(None),
+            }
+        }
+        fn next_value_seed<S: DeserializeSeed<'de>>(
+            &mut self,
+            seed: S,
+        ) -> Result<S::Value, ValueError> {
+            let ((_, name), left) = self.left.split_first().expect("a key came before");
+            self.left = left;
+            seed.deserialize(Section(name, self.found))
         }
     }
 

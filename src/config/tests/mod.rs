@@ -4,6 +4,7 @@ mod example;
 mod providers;
 mod settings;
 mod sources;
+mod templates;
 
 use std::path::Path;
 

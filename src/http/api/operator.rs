@@ -40,8 +40,8 @@ pub(super) const ROUTES: &[Route] = &[
         "CreateOrganization",
         Audience::Operator,
         Endpoint::Operator(OperatorDoes::CreateOrganization),
-        "Makes an organization with keys of its own, and with an idempotency key all that its \
-         template names; sent again, it goes on with the same one.",
+        "Makes an organization with keys of its own, and with an idempotency key all that the call \
+         and its template name; sent again, it goes on with the same one.",
     )
     .takes::<NewOrganization>()
     .makes::<ProvisionedView<'static>>(),

@@ -16,26 +16,26 @@ use super::view::{
 };
 use crate::http::pipeline::Answer;
 use crate::ops::Act;
-use crate::ops::provision::{Provisioned, ProvisioningError, Template};
+use crate::ops::provision::{Furnishing, Provisioned, ProvisioningError, Wish};
 use crate::tenancy::{AgentProfile, Label, Ownership};
 
 /// Makes an organization. With an idempotency key the call may be sent again, also after a crash
 /// in its middle: it goes on with the same organization. A template needs one, since what it makes
 /// is more than one transaction, and half of it would otherwise be left behind.
 pub(super) async fn create(api: &Api, act: &Act<'_>, ask: &Ask) -> Result<Answer, Problem> {
-    let template = Template::try_from(ask.json::<NewOrganization>()?)?;
-    let location = format!("{ROOT}/organizations/{}", template.slug);
+    let wish = Wish::try_from(ask.json::<NewOrganization>()?)?;
+    let location = format!("{ROOT}/organizations/{}", wish.slug);
     let location = HeaderValue::from_str(&location).map_err(Problem::internal)?;
     let mut answer = match ask.idempotency_key()? {
         Some(key) => {
             let request = [ask.route.id.as_bytes(), ask.body()];
-            let done = api.provisioner.provision(act, key, &request, &template);
+            let done = api.provisioner.provision(act, key, &request, &wish);
             shown(&done.await?)?
         }
-        None if template.is_bare() => {
+        None if wish.is_bare() => {
             let made_alone = api
                 .administration
-                .create_organization(act, template.slug, Ownership::Provisioned)
+                .create_organization(act, wish.slug, Ownership::Provisioned)
                 .await?;
             made(&OrganizationView::from(&made_alone))?
         }
@@ -83,46 +83,46 @@ fn shown(provisioned: &Provisioned) -> Result<Answer, Problem> {
     Ok(answer)
 }
 
-impl TryFrom<NewOrganization> for Template {
+impl TryFrom<NewOrganization> for Wish {
     type Error = Problem;
 
     fn try_from(asked: NewOrganization) -> Result<Self, Problem> {
         let NewOrganization {
             slug,
             name,
-            plan,
             owner,
+            template,
+            plan,
             agents,
             access_key,
             buckets,
         } = asked;
-        if agents.len() > Self::AGENTS_MAX {
-            return Err(Problem::invalid("there may be 32 first agents").at("agents"));
-        }
-        if buckets.len() > Self::BUCKETS_MAX {
-            return Err(Problem::invalid("there may be 32 first buckets").at("buckets"));
-        }
+        let agents = agents.map(|agents| match agents.len() {
+            0..=Furnishing::AGENTS_MAX => agents.into_iter().map(profile).collect(),
+            _ => Err(Problem::invalid("there may be 32 first agents").at("agents")),
+        });
+        let buckets = buckets.map(|buckets| match buckets.len() {
+            0..=Furnishing::BUCKETS_MAX => buckets.iter().map(|name| bucket(name)).collect(),
+            _ => Err(Problem::invalid("there may be 32 first buckets").at("buckets")),
+        });
+        let plan = plan.map(|plan| plan.map(|plan| slug_of(&plan, "plan")).transpose());
         Ok(Self {
             slug: slug_of(&slug, "slug")?,
             name: labelled(name.as_deref(), "name")?,
-            plan: plan.map(|plan| slug_of(&plan, "plan")).transpose()?,
             owner: owner
                 .map(|owner| email_of(&owner.email).map_err(|problem| problem.at("owner.email")))
                 .transpose()?,
-            agents: agents
-                .into_iter()
-                .map(profile)
-                .collect::<Result<_, Problem>>()?,
-            access_key: access_key.map(|key| key.scope.into()),
-            buckets: buckets
-                .iter()
-                .map(|name| {
-                    BucketName::parse(name)
-                        .map_err(|error| Problem::invalid(error.to_string()).at("buckets"))
-                })
-                .collect::<Result<_, Problem>>()?,
+            template,
+            plan: plan.transpose()?.into(),
+            agents: agents.transpose()?.into(),
+            access_key: access_key.map(|key| key.map(|key| key.scope.into())).into(),
+            buckets: buckets.transpose()?.into(),
         })
     }
+}
+
+fn bucket(name: &str) -> Result<BucketName, Problem> {
+    BucketName::parse(name).map_err(|error| Problem::invalid(error.to_string()).at("buckets"))
 }
 
 fn profile(asked: NewFirstAgent) -> Result<AgentProfile, Problem> {
@@ -151,6 +151,7 @@ impl From<ProvisioningError> for Problem {
                 "idempotency-key-reused",
                 error.to_string(),
             ),
+            E::NoSuchTemplate => Self::no_such("template").at("template"),
             E::Administration(error) => error.into(),
             E::Contended | E::Keyring(_) | E::Catalog(_) => Self::unavailable(error),
             E::Refused(_) | E::Damaged(_) => Self::damaged(error.to_string()),

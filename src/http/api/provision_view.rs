@@ -1,7 +1,7 @@
 //! What an organization is made with, and what was made.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::credential_view::AccessKeyRequest;
 use super::organization_view::OrganizationView;
@@ -17,18 +17,20 @@ pub struct NewOrganization {
     pub slug: String,
     /// What people call it; the short name, if nothing is said.
     pub name: Option<String>,
-    /// The plan that it is put on.
-    pub plan: Option<String>,
     /// Who is invited to own it.
     pub owner: Option<NewOwner>,
+    /// The template of the server's settings that says what is not said here.
+    pub template: Option<String>,
+    /// The plan that it is put on; with null, none.
+    #[serde(default, deserialize_with = "said")]
+    pub plan: Option<Option<String>>,
     /// Its first agents, 32 at most.
-    #[serde(default)]
-    pub agents: Vec<NewFirstAgent>,
-    /// Its first access key, if it is to have one.
-    pub access_key: Option<AccessKeyRequest>,
+    pub agents: Option<Vec<NewFirstAgent>>,
+    /// Its first access key; with null, none.
+    #[serde(default, deserialize_with = "said")]
+    pub access_key: Option<Option<AccessKeyRequest>>,
     /// Its first buckets, 32 at most.
-    #[serde(default)]
-    pub buckets: Vec<String>,
+    pub buckets: Option<Vec<String>>,
 }
 
 /// Who is invited to own an organization.
@@ -98,4 +100,11 @@ pub struct FirstAccessKeyView<'a> {
     pub secret: &'a str,
     /// How far it reaches.
     pub scope: ScopeView,
+}
+
+/// Tells null from what is not there.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }

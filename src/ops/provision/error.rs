@@ -44,6 +44,9 @@ pub enum ProvisioningError {
     /// The key was used for another request.
     #[error("the idempotency key was used for another request")]
     AnotherRequest,
+    /// No template has the name that the call gives.
+    #[error("there is no such template")]
+    NoSuchTemplate,
     /// Others were quicker, again and again.
     #[error("others change it at the same time: try again")]
     Contended,

@@ -9,10 +9,12 @@
 
 mod error;
 mod first_start;
+mod kept;
 mod plan;
 mod platform;
 mod provisioner;
 mod template;
+mod wish;
 
 #[cfg(test)]
 mod tests;
@@ -21,4 +23,5 @@ pub use error::{ProvisionError, ProvisioningError};
 pub use first_start::{FirstStart, first_start};
 pub use platform::{platform, root_file};
 pub use provisioner::{Provisioned, ProvisionedAccessKey, Provisioner, ProvisionerParts};
-pub use template::Template;
+pub use template::{Furnishing, Templates};
+pub use wish::{Part, Wish};

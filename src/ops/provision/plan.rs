@@ -5,7 +5,9 @@ use names::{AccessKeyId, InvitationId, OrgId, PrincipalId};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Provisioner, ProvisioningError, Template};
+use super::kept::KeptBlueprint;
+use super::wish::Blueprint;
+use super::{Provisioner, ProvisioningError, Wish};
 use crate::authz::{Operator, Scope};
 use crate::catalog::{
     CommitError, Conflict, Mutation, RecordGuard, RecordKind, RecordRow, RecordWrite,
@@ -13,8 +15,9 @@ use crate::catalog::{
 use crate::keyring::{OrgKeys, RecordDraft};
 use crate::tenancy::{DraftAccessKey, DraftInvitation};
 
-/// All that chance decides of an organization, drawn before the first of its rows is written and
-/// sealed under the platform's key: whoever goes on with it after a crash makes the same.
+/// All that was asked for and all that chance decides of an organization, drawn before the first of
+/// its rows is written and sealed under the platform's key: whoever goes on with it after a crash
+/// makes the same.
 #[derive(Encode, Decode, CborLen)]
 #[cbor(map)]
 pub(super) struct Plan {
@@ -35,6 +38,8 @@ pub(super) struct Plan {
     access_key_secret: Secret,
     #[n(6)]
     agents: Vec<AgentId>,
+    #[n(7)]
+    blueprint: KeptBlueprint,
 }
 
 /// A secret as it stands in a plan; wiped when it is dropped.
@@ -61,6 +66,10 @@ impl Drop for Secret {
 impl Plan {
     pub(super) fn org(&self) -> OrgId {
         OrgId::from_bytes(self.org)
+    }
+
+    pub(super) fn blueprint(&self) -> Result<Blueprint, ProvisioningError> {
+        self.blueprint.blueprint().ok_or(UNREADABLE)
     }
 
     pub(super) fn invitation(&self) -> DraftInvitation {
@@ -97,12 +106,17 @@ impl Provisioner {
         operator: &Operator,
         key: &str,
         request: &[u8; 32],
-        template: &Template,
+        wish: &Wish,
     ) -> Result<HeldPlan, ProvisioningError> {
         let lookup = self.keyring.platform_lookup(KEYS, key.as_bytes()).await?;
         for _ in 0..ATTEMPTS_MAX {
             let Some(held) = self.kept(&lookup).await? else {
-                let plan = self.drawn(operator, request, template);
+                let blueprint = wish.blueprint(&self.templates)?;
+                if let Some(chosen) = &blueprint.furnishing.plan {
+                    // One that is not there would leave half an organization.
+                    self.tenancy.plan_named(operator, chosen).await?;
+                }
+                let plan = self.drawn(operator, request, &blueprint);
                 if let Some(held) = self.keep(&lookup, plan).await? {
                     return Ok(held);
                 }
@@ -143,16 +157,16 @@ impl Provisioner {
         self.commit(gone).await.map(drop)
     }
 
-    fn drawn(&self, operator: &Operator, request: &[u8; 32], template: &Template) -> Plan {
+    fn drawn(&self, operator: &Operator, request: &[u8; 32], blueprint: &Blueprint) -> Plan {
         let org = self.tenancy.draw_organization(operator);
         let invitation = self.tenancy.draft_invitation();
         let access_key = self.tenancy.draft_access_key(operator, org, Scope::Full);
         let now_ms = self.clock.now_ms();
-        let agents = template.agents.iter();
+        let agents = blueprint.furnishing.agents.iter();
         let mut agents: Vec<_> = agents
             .map(|_| AgentId(self.entropy.uuid_v7(now_ms)))
             .collect();
-        // Lists are by identifier: they begin as the template does.
+        // Lists are by identifier: they begin as the blueprint does.
         agents.sort_unstable_by_key(|id| id.0);
         Plan {
             request: *request,
@@ -162,6 +176,7 @@ impl Provisioner {
             access_key: access_key.id().to_string(),
             access_key_secret: Secret(access_key.expose().to_owned()),
             agents,
+            blueprint: blueprint.into(),
         }
     }
 

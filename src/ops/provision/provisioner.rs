@@ -4,7 +4,8 @@ use names::{AccessKeyId, BucketName, Slug};
 use zeroize::Zeroizing;
 
 use super::plan::HeldPlan;
-use super::{ProvisioningError, Template};
+use super::wish::Blueprint;
+use super::{Furnishing, ProvisioningError, Templates, Wish};
 use crate::authz::{InBucket, Scope, Standing, create_bucket_as_operator};
 use crate::catalog::PlatformCatalog;
 use crate::clock::Clock;
@@ -31,6 +32,7 @@ pub struct Provisioner {
     pub(super) tenancy: Arc<Tenancy>,
     administration: Arc<Administration>,
     drive: Arc<Drive>,
+    pub(super) templates: Templates,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
 }
@@ -47,6 +49,8 @@ pub struct ProvisionerParts {
     pub administration: Arc<Administration>,
     /// Buckets.
     pub drive: Arc<Drive>,
+    /// What calls may name.
+    pub templates: Templates,
     /// The time.
     pub clock: Clock,
     /// Chance.
@@ -90,6 +94,7 @@ impl Provisioner {
             tenancy,
             administration,
             drive,
+            templates,
             clock,
             entropy,
         } = parts;
@@ -99,38 +104,35 @@ impl Provisioner {
             tenancy,
             administration,
             drive,
+            templates,
             clock,
             entropy,
         }
     }
 
     /// Makes an organization, or goes on with it. `key` names the call, and `request` is
-    /// all that tells it from another under the same key.
+    /// all that tells it from another under the same key. What a template says counts as it was
+    /// when the call came first.
     pub async fn provision(
         &self,
         act: &Act<'_>,
         key: &str,
         request: &[&[u8]],
-        template: &Template,
+        wish: &Wish,
     ) -> Result<Provisioned, ProvisioningError> {
-        if let Some(chosen) = &template.plan {
-            // One that is not there would leave half an organization.
-            self.tenancy.plan_named(act.operator, chosen).await?;
-        }
-        let held = self
-            .plan(act.operator, key, &digest(request), template)
-            .await?;
+        let held = self.plan(act.operator, key, &digest(request), wish).await?;
+        let blueprint = held.plan.blueprint()?;
         let is_repetition = held.is_done();
-        let organization = self.founded(act, &held, template).await?;
+        let organization = self.founded(act, &held, &blueprint).await?;
         if is_repetition {
             self.administration
-                .record_platform(act, SHOW_AGAIN, template.slug.as_str())
+                .record_platform(act, SHOW_AGAIN, blueprint.slug.as_str())
                 .await?;
         } else {
-            self.furnish(act, &held, template).await?;
+            self.furnish(act, &held, &blueprint).await?;
             self.finish(&held).await?;
         }
-        self.shown(act, &held, template, organization, is_repetition)
+        self.shown(act, &held, &blueprint, organization, is_repetition)
             .await
     }
 
@@ -139,7 +141,7 @@ impl Provisioner {
         &self,
         act: &Act<'_>,
         held: &HeldPlan,
-        template: &Template,
+        blueprint: &Blueprint,
     ) -> Result<Organization, ProvisioningError> {
         let org = held.plan.org();
         if held.is_done() {
@@ -150,10 +152,10 @@ impl Provisioner {
                 _ => Ok(found),
             };
         }
-        let name = template.name.as_ref();
+        let name = blueprint.name.as_ref();
         let founded = self
             .administration
-            .found(act, org, template.slug.clone(), name)
+            .found(act, org, blueprint.slug.clone(), name)
             .await;
         if let Err(error) = &founded
             && error.is_slug_taken()
@@ -168,17 +170,18 @@ impl Provisioner {
         &self,
         act: &Act<'_>,
         held: &HeldPlan,
-        template: &Template,
+        blueprint: &Blueprint,
     ) -> Result<(), ProvisioningError> {
         let (org, plan) = (held.plan.org(), &held.plan);
+        let furnishing = &blueprint.furnishing;
         let (tenancy, log) = (&self.tenancy, &self.administration);
-        if let Some(chosen) = &template.plan {
+        if let Some(chosen) = &furnishing.plan {
             let what = format!("plan/{chosen}");
             let assigned = async { tenancy.assign_plan(act.operator, org, Some(chosen)).await };
             log.recorded(act, org, "bulkhead:AssignPlan", what, assigned)
                 .await?;
         }
-        for (id, profile) in plan.agents().zip(&template.agents) {
+        for (id, profile) in plan.agents().zip(&furnishing.agents) {
             let made = async {
                 let profile = profile.clone();
                 tenancy
@@ -194,19 +197,19 @@ impl Provisioner {
             )
             .await?;
         }
-        for bucket in &template.buckets {
+        for bucket in &furnishing.buckets {
             let made = async { self.bucket(act, held, bucket).await };
             log.recorded(act, org, "s3:CreateBucket", bucket.to_string(), made)
                 .await?;
         }
-        if let Some(scope) = template.access_key {
+        if let Some(scope) = furnishing.access_key {
             let draft = plan.access_key(scope)?;
             let what = format!("access-key/{}", draft.id());
             let made = async { tenancy.provision_access_key(act.operator, draft).await };
             log.recorded(act, org, "bulkhead:CreateAccessKey", what, made)
                 .await?;
         }
-        if let Some(owner) = &template.owner {
+        if let Some(owner) = &blueprint.owner {
             let draft = plan.invitation();
             let what = format!("invitation/{}", draft.id());
             let made = async {
@@ -240,13 +243,19 @@ impl Provisioner {
         &self,
         act: &Act<'_>,
         held: &HeldPlan,
-        template: &Template,
+        blueprint: &Blueprint,
         organization: Organization,
         is_repetition: bool,
     ) -> Result<Provisioned, ProvisioningError> {
         let (org, plan) = (held.plan.org(), &held.plan);
+        let Furnishing {
+            plan: chosen,
+            access_key,
+            buckets,
+            ..
+        } = &blueprint.furnishing;
         let mut invitation = None;
-        if template.owner.is_some() {
+        if blueprint.owner.is_some() {
             let draft = plan.invitation();
             invitation = self
                 .tenancy
@@ -261,7 +270,7 @@ impl Provisioner {
                     .await?,
             );
         }
-        let access_key = match template.access_key {
+        let access_key = match *access_key {
             Some(scope) => {
                 let draft = plan.access_key(scope)?;
                 Some(ProvisionedAccessKey {
@@ -274,11 +283,11 @@ impl Provisioner {
         };
         Ok(Provisioned {
             organization,
-            plan: template.plan.clone(),
+            plan: chosen.clone(),
             invitation,
             agents,
             access_key,
-            buckets: template.buckets.clone(),
+            buckets: buckets.clone(),
             is_repetition,
         })
     }

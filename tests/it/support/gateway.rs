@@ -26,7 +26,7 @@ use bulkhead::http::secrets_manager::SecretsManager;
 use bulkhead::http::sts::Sts;
 use bulkhead::keyring::Keyring;
 use bulkhead::metering::{Credits, Metering, Usage};
-use bulkhead::ops::provision::{self, Provisioner, ProvisionerParts};
+use bulkhead::ops::provision::{self, Provisioner, ProvisionerParts, Templates};
 use bulkhead::ops::{Administration, Destroyer, Replays};
 use bulkhead::telemetry::Metrics;
 use bulkhead::tenancy::{Ownership, SignUps, Tenancy};
@@ -168,6 +168,7 @@ impl Gateway {
             tenancy: Arc::clone(&tenancy),
             administration: Arc::clone(&administration),
             drive: Arc::clone(&drive),
+            templates: Templates::default(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         });
