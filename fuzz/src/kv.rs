@@ -1,6 +1,6 @@
 use wire::kv::{
     Field, Login, MetadataChange, Milliseconds, Object, Place, Query, Target, ValueWrite,
-    format_duration, merged, parse_duration, parse_versions, subkeys,
+    format_duration, merged, parse_duration, parse_paths, parse_versions, subkeys,
 };
 use wire::s3::xml::url_encoded;
 
@@ -44,6 +44,13 @@ pub fn kv_target(data: &[u8]) -> bool {
 /// A body, read as every kind of body there is.
 pub fn kv_body(data: &[u8]) -> bool {
     let mut is_accepted = Login::parse(data).is_ok() | parse_versions(data).is_ok();
+    if let Ok(paths) = parse_paths(data) {
+        assert!(
+            paths.iter().all(|path| path.trim() == path),
+            "no space is around a path"
+        );
+        is_accepted = true;
+    }
     if let Ok(change) = MetadataChange::parse(data) {
         if let Field::Given(Milliseconds(ms)) = change.delete_version_after {
             let again = parse_duration(&format_duration(ms));

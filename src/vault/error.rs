@@ -1,6 +1,6 @@
 use std::fmt::Display;
 
-use super::model::VersionInfo;
+use super::model::GoneVersion;
 use crate::catalog::{CatalogError, Conflict};
 use crate::keyring::{KeyringError, RowRefused};
 
@@ -16,7 +16,7 @@ pub enum VaultError {
     NoSuchVersion,
     /// The version is deleted or destroyed: what is left of it.
     #[error("the version is deleted")]
-    VersionGone(Box<VersionInfo>),
+    VersionGone(Box<GoneVersion>),
     /// The organization has a secret at this path.
     #[error("the secret exists")]
     Exists,

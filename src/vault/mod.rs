@@ -25,8 +25,9 @@ pub use defaults::Defaults;
 pub use due::{Due, DueSecret, Ended};
 pub use error::VaultError;
 pub use model::{
-    Change, Check, Deletion, Description, Kind, NewSecret, NewValue, Recovery, Revealed, Selector,
-    Settings, StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
+    Change, Check, Deletion, Description, GoneVersion, Kind, NewSecret, NewValue, Recovery,
+    Revealed, Selector, Settings, StageMove, State, Tags, Value, VersionInfo, VersionState,
+    Written, stages,
 };
 pub use page::{Order, OrderBy, OrderPlace};
 pub use password::{CharacterKind, PasswordRules};

@@ -193,6 +193,15 @@ pub struct Revealed {
     pub value: Value,
 }
 
+/// A version that is deleted or destroyed.
+#[derive(Debug)]
+pub struct GoneVersion {
+    /// The secret.
+    pub secret: Description,
+    /// What is left of the version.
+    pub version: VersionInfo,
+}
+
 /// What a write made, or had made before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {

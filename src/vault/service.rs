@@ -9,8 +9,8 @@ use super::changes::{Outcome, Session, Values};
 use super::defaults::Defaults;
 use super::error::VaultError;
 use super::model::{
-    Change, Check, Deletion, Description, NewSecret, NewValue, Revealed, Selector, Settings,
-    StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
+    Change, Check, Deletion, Description, GoneVersion, NewSecret, NewValue, Revealed, Selector,
+    Settings, StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
 };
 use super::record::Held;
 use super::shape::check_shape;
@@ -395,7 +395,11 @@ impl Vault {
         match state {
             VersionState::Live => Ok((version, *value)),
             VersionState::Deleted { .. } | VersionState::Destroyed => {
-                Err(VaultError::VersionGone(Box::new(version)))
+                let secret = held.description.clone();
+                Err(VaultError::VersionGone(Box::new(GoneVersion {
+                    secret,
+                    version,
+                })))
             }
         }
     }

@@ -241,7 +241,7 @@ def test_a_value_has_64_kib(kv, path):
     assert read(kv, path)["metadata"]["version"] == 1
 
 
-def test_tokens_are_shown_renewed_and_revoked(connect, people, owner):
+def test_tokens_are_shown_and_revoked_and_neither_made_nor_renewed(connect, people, owner):
     token = people.token(owner)
     client = connect(token)
     assert client.is_authenticated()
@@ -250,9 +250,14 @@ def test_tokens_are_shown_renewed_and_revoked(connect, people, owner):
     assert shown["id"] == token.token
     assert shown["meta"] == {"organization": owner.organization, "principal": owner.principal}
     assert (shown["ttl"], shown["expire_time"]) == (0, None)
-    renewed = client.auth.token.renew_self(increment="1h")
-    assert renewed["auth"]["client_token"] == token.token
-    assert renewed["auth"]["renewable"] is False
+    assert shown["renewable"] is False
+    with pytest.raises(exceptions.InvalidRequest) as fixed:
+        client.auth.token.renew_self(increment="1h")
+    assert fixed.value.errors == ["lease is not renewable"]
+    with pytest.raises(exceptions.UnexpectedError) as elsewhere:
+        client.auth.token.create(ttl="1h")
+    assert elsewhere.value.errors[0].startswith("unsupported operation: tokens are made over")
+    assert client.is_authenticated()
     client.auth.token.revoke_self()
     assert not connect(token).is_authenticated()
     with pytest.raises(exceptions.Forbidden):
@@ -300,6 +305,17 @@ def test_an_agent_logs_in(connect, people, owner, client):
         with pytest.raises(exceptions.InvalidRequest) as wrong:
             connect(None).auth.approle.login(role_id=role, secret_id=secret)
         assert wrong.value.errors == ["invalid role or secret ID"]
+
+
+def test_capabilities(connect, people, owner, client):
+    paths = ["secret/data/caps/a", "secret/metadata/caps/", "secret/config", "sys/raw"]
+    theirs = client.sys.get_capabilities(paths=paths)["data"]
+    assert theirs["secret/data/caps/a"] == ["create", "delete", "patch", "read", "update"]
+    assert theirs["secret/config"] == ["read", "update"]
+    assert theirs["sys/raw"] == ["deny"]
+    agent = people.agent(owner, ["vault:reveal"], ["secret:caps/*"])
+    caps = connect(agent).sys.get_capabilities(paths=paths)["data"]
+    assert [caps[path] for path in paths] == [["read"], ["deny"], ["deny"], ["deny"]]
 
 
 def test_the_server_says_that_it_works(connect, client):

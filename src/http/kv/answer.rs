@@ -1,5 +1,6 @@
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -13,9 +14,9 @@ struct Envelope<'a, T> {
     lease_id: &'static str,
     renewable: bool,
     lease_duration: u64,
-    data: Option<T>,
+    data: Option<&'a T>,
     wrap_info: (),
-    warnings: Option<&'a [&'a str]>,
+    warnings: (),
     auth: Option<Auth<'a>>,
     mount_type: &'static str,
 }
@@ -43,6 +44,22 @@ pub(super) struct Owner {
     pub(super) principal: String,
 }
 
+impl<'a, T> Envelope<'a, T> {
+    fn of(id: RequestId, mount: &'static str, data: &'a T) -> Self {
+        Self {
+            request_id: id.to_string(),
+            lease_id: "",
+            renewable: false,
+            lease_duration: 0,
+            data: Some(data),
+            wrap_info: (),
+            warnings: (),
+            auth: None,
+            mount_type: mount,
+        }
+    }
+}
+
 /// An answer with data.
 pub(super) fn data(
     status: StatusCode,
@@ -50,32 +67,30 @@ pub(super) fn data(
     mount: &'static str,
     data: &impl Serialize,
 ) -> Result<Answer, KvError> {
-    let envelope = Envelope {
-        request_id: id.to_string(),
-        lease_id: "",
-        renewable: false,
-        lease_duration: 0,
-        data: Some(data),
-        wrap_info: (),
-        warnings: None,
-        auth: None,
-        mount_type: mount,
-    };
-    json(status, &envelope)
+    json(status, &Envelope::of(id, mount, data))
+}
+
+/// An answer whose data stands beside it, too, where older clients look for it. What every answer
+/// has goes before.
+pub(super) fn data_and_beside(
+    id: RequestId,
+    mount: &'static str,
+    data: &Map<String, Value>,
+) -> Result<Answer, KvError> {
+    let whole = serde_json::to_value(Envelope::of(id, mount, data)).map_err(KvError::internal)?;
+    let mut members = data.clone();
+    if let Value::Object(whole) = whole {
+        members.extend(whole);
+    }
+    json(StatusCode::OK, &members)
 }
 
 /// An answer with a token.
-pub(super) fn auth(id: RequestId, auth: Auth<'_>, warnings: &[&str]) -> Result<Answer, KvError> {
+pub(super) fn auth(id: RequestId, auth: Auth<'_>) -> Result<Answer, KvError> {
     let envelope = Envelope::<()> {
-        request_id: id.to_string(),
-        lease_id: "",
-        renewable: false,
-        lease_duration: 0,
         data: None,
-        wrap_info: (),
-        warnings: (!warnings.is_empty()).then_some(warnings),
         auth: Some(auth),
-        mount_type: "token",
+        ..Envelope::of(id, "token", &())
     };
     json(StatusCode::OK, &envelope)
 }

@@ -2,15 +2,15 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use names::{AccessKeyId, OrgId, Slug};
-use wire::kv::{Query, Target};
+use wire::kv::{Place, Query, Target};
 use zeroize::Zeroizing;
 
 use super::error::KvError;
 use super::routes::{LIST, Operation, Route};
 use super::service::{Kv, below_root};
-use super::{metadata, system, token, values};
+use super::{capabilities, metadata, system, token, values};
 use crate::authn::Authn;
-use crate::authz::{Caller, InOrganization, OfSecret, OfSubject, SubjectKind, UnderPath};
+use crate::authz::{Caller, InOrganization, OfSecret, OfSubject, Resource, SubjectKind, UnderPath};
 use crate::http::net::RequestBody;
 use crate::http::pipeline::{Answer, Call, Deed, Door, Head, Read, Refused};
 
@@ -60,8 +60,13 @@ impl Door for Kv {
         if method == LIST || method == "GET" && query.is_list {
             (target, method) = (target.listed()?, LIST);
         }
-        let route = Route::of(target.place(), method)
-            .map_err(|allowed| KvError::method_not_allowed(&allowed))?;
+        let route = Route::of(target.place(), method).map_err(|allowed| {
+            let text = match target.place() {
+                Place::CreateToken => NO_CREATION,
+                _ => "unsupported operation",
+            };
+            KvError::unsupported(text, &allowed)
+        })?;
         let is_patch = matches!(
             route.operation,
             Operation::PatchValue | Operation::PatchMetadata
@@ -72,16 +77,11 @@ impl Door for Kv {
                 "PATCH requires Content-Type of application/merge-patch+json",
             ));
         }
-        let resource = match &target {
-            Target::Secret(_, path) => OfSecret { path: path.clone() }.to_string(),
-            Target::Folder(prefix) => UnderPath {
-                prefix: prefix.clone(),
-            }
-            .to_string(),
-            _ if route.operation == Operation::RevokeSelf => {
+        let resource = match route.operation {
+            Operation::RevokeSelf => {
                 OfSubject::one(SubjectKind::Credential, shown.credential.to_string()).to_string()
             }
-            Target::MountOf { .. } | Target::Only(_) => InOrganization.to_string(),
+            _ => resource_of(&target).to_string(),
         };
         Ok(Read {
             organization: None,
@@ -124,14 +124,8 @@ impl Door for Kv {
                     values::patch(self, call, &path, &collected(body).await?).await
                 }
                 Operation::DeleteCurrent => values::delete_current(self, call, path).await,
-                Operation::DeleteVersions => {
-                    values::delete(self, call, path, &collected(body).await?).await
-                }
-                Operation::UndeleteVersions => {
-                    values::undelete(self, call, path, &collected(body).await?).await
-                }
-                Operation::DestroyVersions => {
-                    values::destroy(self, call, path, &collected(body).await?).await
+                Operation::ChangeVersions(change) => {
+                    values::change_versions(self, call, path, change, &collected(body).await?).await
                 }
                 Operation::ReadMetadata => metadata::read(self, call, path).await,
                 Operation::WriteMetadata => {
@@ -151,8 +145,9 @@ impl Door for Kv {
                     metadata::write_config(self, call, &collected(body).await?).await
                 }
                 Operation::LookupSelf => token::lookup(self, call, &shown).await,
-                Operation::RenewSelf => token::renew(self, call, &shown).await,
+                Operation::RenewSelf => token::renew(call),
                 Operation::RevokeSelf => token::revoke(self, call).await,
+                Operation::ReadCapabilities => capabilities::of_self(call, &collected(body).await?),
                 Operation::ReadMounts => system::mounts(call),
                 Operation::ReadUiMounts => system::ui_mounts(call),
                 _ => Err(KvError::not_found()),
@@ -192,6 +187,17 @@ impl Kv {
             Ok(slug) => Ok(self.tenancy.is_named(caller, &slug).await?),
             Err(_) => Ok(false),
         }
+    }
+}
+
+/// What policies call it that a target names.
+pub(super) fn resource_of(target: &Target) -> Box<dyn Resource> {
+    match target {
+        Target::Secret(_, path) => Box::new(OfSecret { path: path.clone() }),
+        Target::Folder(prefix) => Box::new(UnderPath {
+            prefix: prefix.clone(),
+        }),
+        Target::MountOf { .. } | Target::Only(_) => Box::new(InOrganization),
     }
 }
 
@@ -243,5 +249,7 @@ fn is_merge_patch(headers: &HeaderMap) -> bool {
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
 const WRAP_TTL: HeaderName = HeaderName::from_static("x-vault-wrap-ttl");
+const NO_CREATION: &str = "unsupported operation: tokens are made over /api/v1, and for agents by \
+                           auth/approle/login";
 /// A value of 64 KiB fits, escaped.
 const BODY_BYTES_MAX: usize = 512 << 10;

@@ -79,9 +79,9 @@ impl KvError {
         }
     }
 
-    pub(super) fn method_not_allowed(allowed: &[&str]) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "unsupported operation")
-            .with(Hint::Allow(allowed.join(", ").into()))
+    /// What is not done at a place; `allowed` is.
+    pub(super) fn unsupported(text: &'static str, allowed: &[&str]) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, text).with(Hint::Allow(allowed.join(", ").into()))
     }
 
     pub(super) fn invalid(text: impl Into<Cow<'static, str>>) -> Self {

@@ -3,6 +3,7 @@
 //! ours.
 
 mod answer;
+mod capabilities;
 mod door;
 mod error;
 mod metadata;
@@ -16,5 +17,5 @@ mod values;
 mod tests;
 
 pub use error::KvError;
-pub use routes::{Operation, ROUTES, Route};
+pub use routes::{Operation, ROUTES, Route, VersionChange};
 pub use service::Kv;

@@ -20,12 +20,8 @@ pub enum Operation {
     DeleteCurrent,
     /// Shows the names in a value.
     ReadSubkeys,
-    /// Deletes versions.
-    DeleteVersions,
-    /// Brings versions back.
-    UndeleteVersions,
-    /// Destroys versions.
-    DestroyVersions,
+    /// Changes what becomes of versions.
+    ChangeVersions(VersionChange),
     /// Shows what is known of a secret beside its values.
     ReadMetadata,
     /// Changes it, or makes the secret.
@@ -52,6 +48,8 @@ pub enum Operation {
     ReadUiMounts,
     /// Shows where a path is mounted.
     ReadUiMount,
+    /// Shows what the token may do at paths.
+    ReadCapabilities,
     /// Makes a token for an agent.
     LogIn,
     /// Whether the server works.
@@ -62,6 +60,17 @@ pub enum Operation {
     ReadInit,
     /// Which server leads.
     ReadLeader,
+}
+
+/// What becomes of versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VersionChange {
+    /// They are deleted.
+    Delete,
+    /// They are brought back.
+    Undelete,
+    /// Their values are destroyed.
+    Destroy,
 }
 
 /// One thing that can be asked for: where, by which methods, and what it is in logs.
@@ -147,21 +156,21 @@ pub const ROUTES: &[Route] = &[
         "KvDeleteVersions",
         Place::Delete,
         WRITE,
-        Operation::DeleteVersions,
+        Operation::ChangeVersions(VersionChange::Delete),
     )
     .does(DeleteSecret::NAME, Intent::Durable),
     Route::new(
         "KvUndeleteVersions",
         Place::Undelete,
         WRITE,
-        Operation::UndeleteVersions,
+        Operation::ChangeVersions(VersionChange::Undelete),
     )
     .does(PutSecret::NAME, Intent::Durable),
     Route::new(
         "KvDestroyVersions",
         Place::Destroy,
         WRITE,
-        Operation::DestroyVersions,
+        Operation::ChangeVersions(VersionChange::Destroy),
     )
     .does(DeleteSecret::NAME, Intent::Durable),
     Route::new(
@@ -233,6 +242,13 @@ pub const ROUTES: &[Route] = &[
         Place::UiMount,
         READ,
         Operation::ReadUiMount,
+    )
+    .does(ShowSelf::NAME, Intent::None),
+    Route::new(
+        "KvReadCapabilities",
+        Place::CapabilitiesSelf,
+        WRITE,
+        Operation::ReadCapabilities,
     )
     .does(ShowSelf::NAME, Intent::None),
     Route::new(LOG_IN, Place::AppRoleLogin, WRITE, Operation::LogIn),

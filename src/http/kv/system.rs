@@ -99,9 +99,10 @@ fn mount() -> Value {
 }
 
 fn shown(call: &Call, data: &Value) -> Result<Answer, KvError> {
-    answer::data(StatusCode::OK, call.id(), "system", data)
+    answer::data(StatusCode::OK, call.id(), MOUNT_TYPE, data)
 }
 
+pub(super) const MOUNT_TYPE: &str = "system";
 /// The version of HashiCorp's API that is spoken here: clients look for what it knows.
 const VERSION: &str = "1.20.0+bulkhead";
 const CLUSTER: &str = "bulkhead";

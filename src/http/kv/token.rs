@@ -66,16 +66,11 @@ pub(super) async fn lookup(kv: &Kv, call: &Call, shown: &Shown) -> Result<Answer
     answer::data(StatusCode::OK, call.id(), MOUNT_TYPE, &view)
 }
 
-/// A token ends when it was said to end: what is renewed has the time that it had left, as with a
-/// server whose longest time is the token's own.
-pub(super) async fn renew(kv: &Kv, call: &Call, shown: &Shown) -> Result<Answer, KvError> {
-    let credential = credential(kv, call).await?;
-    let auth = Auth::of(call.caller(), &shown.token, left_seconds(kv, &credential));
-    answer::auth(
-        call.id(),
-        auth,
-        &["tokens are not renewed: it ends when it was to"],
-    )
+/// A token ends when it was said to end. HashiCorp's server answers so for one that it made not to
+/// be renewed, and [`lookup`] tells clients that they need not try.
+pub(super) fn renew(call: &Call) -> Result<Answer, KvError> {
+    call.permit::<ShowSelf>(InOrganization)?;
+    Err(KvError::invalid("lease is not renewable"))
 }
 
 pub(super) async fn revoke(kv: &Kv, call: &Call) -> Result<Answer, KvError> {
@@ -119,7 +114,7 @@ pub(super) async fn log_in(
     };
     let caller = visit.admit::<KvError>(token, SignInMethod::AppRole).await?;
     let lasts = left_seconds(kv, &made.credential);
-    answer::auth(visit.id(), Auth::of(&caller, token, lasts), &[])
+    answer::auth(visit.id(), Auth::of(&caller, token, lasts))
 }
 
 async fn credential(kv: &Kv, call: &Call) -> Result<IssuedCredential, KvError> {

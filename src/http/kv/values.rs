@@ -11,13 +11,14 @@ use zeroize::Zeroizing;
 
 use super::answer;
 use super::error::KvError;
+use super::routes::VersionChange;
 use super::service::Kv;
 use crate::audit::Decision;
 use crate::authz::{Action, DeleteSecret, OfSecret, Permit, PutSecret, RevealSecret};
 use crate::http::pipeline::{Answer, Call};
 use crate::vault::{
-    Check, Description, Kind, NewSecret, NewValue, Revealed, Selector, Settings, Tags, Value,
-    VaultError, VersionInfo, VersionState, Written,
+    Check, Description, GoneVersion, Kind, NewSecret, NewValue, Revealed, Selector, Settings, Tags,
+    Value, VaultError, VersionInfo, VersionState, Written,
 };
 
 /// What is known of a version beside its value.
@@ -79,11 +80,17 @@ pub(super) async fn read(
             };
             let view = ValueView {
                 data: Some(data),
-                metadata: VersionView::of_revealed(&revealed),
+                metadata: VersionView::of(&revealed.secret, &revealed.version),
             };
             answer::data(StatusCode::OK, call.id(), MOUNT_TYPE, &view)
         }
-        Found::Gone(version) => gone(call, &version),
+        Found::Gone(gone) => {
+            let view = ValueView::<()> {
+                data: None,
+                metadata: VersionView::of(&gone.secret, &gone.version),
+            };
+            answer::data(StatusCode::NOT_FOUND, call.id(), MOUNT_TYPE, &view)
+        }
     }
 }
 
@@ -101,14 +108,14 @@ pub(super) async fn read_subkeys(
             };
             let view = SubkeysView {
                 subkeys: Some(&names),
-                metadata: VersionView::of_revealed(&revealed),
+                metadata: VersionView::of(&revealed.secret, &revealed.version),
             };
             answer::data(StatusCode::OK, call.id(), MOUNT_TYPE, &view)
         }
-        Found::Gone(version) => {
+        Found::Gone(gone) => {
             let view = SubkeysView {
                 subkeys: None,
-                metadata: VersionView::of(&version, None),
+                metadata: VersionView::of(&gone.secret, &gone.version),
             };
             answer::data(StatusCode::NOT_FOUND, call.id(), MOUNT_TYPE, &view)
         }
@@ -151,26 +158,21 @@ pub(super) async fn patch(
     body: &[u8],
 ) -> Result<Answer, KvError> {
     let write = ValueWrite::parse(body)?;
-    let permit = may::<RevealSecret>(call, path)?;
-    let resource = permit.resource().to_string();
-    let rule = Some(permit.rule());
+    let mut leave = leave_to_patch(call, path)?;
+    let resource = leave.1.resource().to_string();
+    let rule = Some(leave.1.rule());
     call.record(RevealSecret::NAME, resource, rule, Decision::Intended)
         .await?;
-    let mut first = Some(permit);
     for _ in 0..ATTEMPTS_MAX {
-        let leave = match first.take() {
-            Some(leave) => leave,
-            None => may(call, path)?,
-        };
-        let revealed = match kv.vault.reveal(leave, &Selector::Current).await {
-            Err(VaultError::VersionGone(version)) => {
-                let view = VersionView::of(&version, None);
+        let (put, reveal) = leave;
+        let revealed = match kv.vault.reveal(reveal, &Selector::Current).await {
+            Err(VaultError::VersionGone(gone)) => {
+                let view = VersionView::of(&gone.secret, &gone.version);
                 return answer::data(StatusCode::NOT_FOUND, call.id(), MOUNT_TYPE, &view);
             }
             revealed => missing_if_deleted(revealed)?,
         };
-        let permit = may(call, path)?;
-        let defaults = kv.vault.defaults_for(&permit).await?;
+        let defaults = kv.vault.defaults_for(&put).await?;
         let has_to_check = revealed.secret.settings.check_required || defaults.check_required;
         if has_to_check && write.cas.is_none() {
             return Err(VaultError::CheckRequired.into());
@@ -185,8 +187,10 @@ pub(super) async fn patch(
         let text = merged(target, write.data);
         let check = Check::Version(revealed.version.number);
         let value = new_value(&text, check);
-        match kv.vault.put_by(permit, value, defaults).await {
-            Err(VaultError::CheckFailed { .. }) if write.cas.is_none() => {}
+        match kv.vault.put_by(put, value, defaults).await {
+            Err(VaultError::CheckFailed { .. }) if write.cas.is_none() => {
+                leave = leave_to_patch(call, path)?;
+            }
             Err(VaultError::NoSuchSecret) => return Err(KvError::not_found()),
             outcome => return written(call, &outcome?),
         }
@@ -203,37 +207,25 @@ pub(super) async fn delete_current(
     done(kv.vault.delete_current_version(permit).await)
 }
 
-pub(super) async fn delete(
+pub(super) async fn change_versions(
     kv: &Kv,
     call: &Call,
     path: SecretPath,
+    change: VersionChange,
     body: &[u8],
 ) -> Result<Answer, KvError> {
     let numbers = parse_versions(body)?;
-    let permit = call.permit::<DeleteSecret>(OfSecret { path })?;
-    done(kv.vault.delete_versions(permit, &numbers).await)
-}
-
-pub(super) async fn undelete(
-    kv: &Kv,
-    call: &Call,
-    path: SecretPath,
-    body: &[u8],
-) -> Result<Answer, KvError> {
-    let numbers = parse_versions(body)?;
-    let permit = call.permit::<PutSecret>(OfSecret { path })?;
-    done(kv.vault.undelete_versions(permit, &numbers).await)
-}
-
-pub(super) async fn destroy(
-    kv: &Kv,
-    call: &Call,
-    path: SecretPath,
-    body: &[u8],
-) -> Result<Answer, KvError> {
-    let numbers = parse_versions(body)?;
-    let permit = call.permit::<DeleteSecret>(OfSecret { path })?;
-    done(kv.vault.destroy_versions(permit, &numbers).await)
+    let secret = OfSecret { path };
+    let vault = &kv.vault;
+    done(match change {
+        VersionChange::Delete => vault.delete_versions(call.permit(secret)?, &numbers).await,
+        VersionChange::Undelete => {
+            vault
+                .undelete_versions(call.permit(secret)?, &numbers)
+                .await
+        }
+        VersionChange::Destroy => vault.destroy_versions(call.permit(secret)?, &numbers).await,
+    })
 }
 
 /// A secret that is made here.
@@ -265,6 +257,14 @@ pub(super) fn may<A: Action<Resource = OfSecret>>(
     Ok(call.permit(OfSecret { path: path.clone() })?)
 }
 
+/// Neither right is enough to be told whether there is anything to patch.
+fn leave_to_patch(
+    call: &Call,
+    path: &SecretPath,
+) -> Result<(Permit<PutSecret>, Permit<RevealSecret>), KvError> {
+    Ok((may(call, path)?, may(call, path)?))
+}
+
 /// A secret that is about to be deleted for good is not there any more.
 pub(super) fn missing_if_deleted<T>(found: Result<T, VaultError>) -> Result<T, KvError> {
     match found {
@@ -282,29 +282,25 @@ pub(super) fn deletion_time(version: &VersionInfo) -> String {
 }
 
 impl<'a> VersionView<'a> {
-    fn of(version: &VersionInfo, secret: Option<&'a Description>) -> Self {
-        let custom = secret.map(|secret| &secret.settings.custom);
+    /// The secret's own line of the version says of a deletion that lies ahead, too.
+    fn of(secret: &'a Description, version: &VersionInfo) -> Self {
+        let mut versions = secret.versions.iter();
+        let own = versions.find(|own| own.number == version.number);
+        let version = own.unwrap_or(version);
         Self {
             created_time: answer::rfc_3339(version.created_ms),
-            custom_metadata: custom.filter(|custom| !custom.is_empty()),
+            custom_metadata: Some(&secret.settings.custom).filter(|custom| !custom.is_empty()),
             deletion_time: deletion_time(version),
             destroyed: version.state == VersionState::Destroyed,
             version: version.number,
         }
-    }
-
-    /// The secret's own line of the version says of a deletion that lies ahead, too.
-    fn of_revealed(revealed: &'a Revealed) -> Self {
-        let mut versions = revealed.secret.versions.iter();
-        let version = versions.find(|version| version.number == revealed.version.number);
-        Self::of(version.unwrap_or(&revealed.version), Some(&revealed.secret))
     }
 }
 
 /// A version that was asked for.
 enum Found {
     Value(Box<Revealed>),
-    Gone(Box<VersionInfo>),
+    Gone(Box<GoneVersion>),
 }
 
 async fn reveal(
@@ -315,24 +311,15 @@ async fn reveal(
 ) -> Result<Found, KvError> {
     let which = version.map_or(Selector::Current, Selector::Number);
     match kv.vault.reveal(may(call, path)?, &which).await {
-        Err(VaultError::VersionGone(version)) => Ok(Found::Gone(version)),
+        Err(VaultError::VersionGone(gone)) => Ok(Found::Gone(gone)),
         revealed => Ok(Found::Value(Box::new(missing_if_deleted(revealed)?))),
     }
-}
-
-/// A version that is deleted or destroyed: 404, and what is left of it.
-fn gone(call: &Call, version: &VersionInfo) -> Result<Answer, KvError> {
-    let view = ValueView::<()> {
-        data: None,
-        metadata: VersionView::of(version, None),
-    };
-    answer::data(StatusCode::NOT_FOUND, call.id(), MOUNT_TYPE, &view)
 }
 
 fn written(call: &Call, written: &Written) -> Result<Answer, KvError> {
     let version = written.version.as_ref();
     let version = version.ok_or_else(|| KvError::internal("a write made no version"))?;
-    let view = VersionView::of(version, Some(&written.secret));
+    let view = VersionView::of(&written.secret, version);
     answer::data(StatusCode::OK, call.id(), MOUNT_TYPE, &view)
 }
 

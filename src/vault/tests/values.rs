@@ -181,7 +181,7 @@ async fn versions_are_deleted_brought_back_and_destroyed() {
     let Err(VaultError::VersionGone(gone)) = world.reveal("a", number(1)).await else {
         panic!("deleted");
     };
-    assert!(matches!(gone.state, VersionState::Deleted { .. }));
+    assert!(matches!(gone.version.state, VersionState::Deleted { .. }));
     assert_eq!(world.reveal("a", number(2)).await.unwrap(), "two");
     world
         .vault
@@ -202,7 +202,7 @@ async fn versions_are_deleted_brought_back_and_destroyed() {
     let Err(VaultError::VersionGone(gone)) = world.reveal("a", number(1)).await else {
         panic!("destroyed");
     };
-    assert_eq!(gone.state, VersionState::Destroyed);
+    assert_eq!(gone.version.state, VersionState::Destroyed);
     let sql = "SELECT count(*) FROM records WHERE kind = 28";
     let left: i64 = world
         .database()

@@ -111,6 +111,22 @@ enum Numbers {
     Text(String),
 }
 
+#[derive(Deserialize)]
+struct Paths {
+    #[serde(default)]
+    path: Texts,
+    #[serde(default)]
+    paths: Texts,
+}
+
+/// Texts in a list, or in one text with commas between.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    List(Vec<String>),
+    Text(String),
+}
+
 impl Default for Numbers {
     fn default() -> Self {
         Self::List(Vec::new())
@@ -174,6 +190,22 @@ pub fn parse_versions(body: &[u8]) -> Result<Vec<u64>, InvalidMessage> {
     }
 }
 
+/// Reads a body that names paths: `{"paths": ["a", "b"]}` or `{"path": "a"}`, of which the first
+/// goes before.
+pub fn parse_paths(body: &[u8]) -> Result<Vec<String>, InvalidMessage> {
+    let Paths { path, paths } = json(body)?;
+    let paths = Some(paths.split()).filter(|paths| !paths.is_empty());
+    let paths = paths.unwrap_or_else(|| path.split());
+    if paths.iter().any(String::is_empty) {
+        return Err(InvalidMessage("missing path"));
+    }
+    match paths.len() {
+        0 => Err(InvalidMessage("paths must be supplied")),
+        1..=PATHS_MAX => Ok(paths),
+        _ => Err(InvalidMessage("too many paths are named")),
+    }
+}
+
 fn wiped<'de, D: Deserializer<'de>>(decoder: D) -> Result<Zeroizing<String>, D::Error> {
     String::deserialize(decoder).map(Zeroizing::new)
 }
@@ -186,6 +218,24 @@ fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, InvalidMessage> {
     read.ok_or(InvalidMessage(
         "the body is no JSON object of the expected form",
     ))
+}
+
+impl Texts {
+    /// Each by itself, without the space around it.
+    fn split(self) -> Vec<String> {
+        let trimmed = |text: &str| text.trim().to_owned();
+        match self {
+            Self::List(texts) => texts.iter().map(|text| trimmed(text)).collect(),
+            Self::Text(text) if text.is_empty() => Vec::new(),
+            Self::Text(text) => text.split(',').map(trimmed).collect(),
+        }
+    }
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
@@ -236,5 +286,7 @@ impl TryFrom<Sent> for Milliseconds {
     }
 }
 
+/// More than a page of anything that clients show: each is judged by all that was granted.
+const PATHS_MAX: usize = 512;
 /// More than any secret has.
 const VERSIONS_MAX: usize = 100;

@@ -12,7 +12,8 @@ mod target;
 mod tests;
 
 pub use body::{
-    Field, Flag, Login, MetadataChange, Milliseconds, Number, ValueWrite, parse_versions,
+    Field, Flag, Login, MetadataChange, Milliseconds, Number, ValueWrite, parse_paths,
+    parse_versions,
 };
 pub use duration::{format_duration, parse_duration};
 pub use merge::{merged, subkeys};

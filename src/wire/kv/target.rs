@@ -53,6 +53,10 @@ pub enum Place {
     RenewSelf,
     /// Revokes the token.
     RevokeSelf,
+    /// Makes a token, with or without a parent or a role.
+    CreateToken,
+    /// What the token may do at paths.
+    CapabilitiesSelf,
     /// Makes a token for an agent.
     AppRoleLogin,
     /// Whether the server works.
@@ -88,6 +92,9 @@ impl Target {
         if let Some(place) = ONLY.iter().find(|place| place.template() == path) {
             return Ok(Self::Only(*place));
         }
+        if path == CREATE_ORPHAN || path.starts_with(CREATE_BY_ROLE) {
+            return Ok(Self::Only(Place::CreateToken));
+        }
         if let Some(rest) = path.strip_prefix(UI_MOUNTS) {
             let mount = rest.split('/').next();
             return Ok(Self::MountOf {
@@ -110,6 +117,12 @@ impl Target {
             (_, None | Some("")) => Err(InvalidTarget::Path(InvalidSecretPath)),
             (place, Some(path)) => Ok(Self::Secret(*place, secret_path(&decoded(path)?)?)),
         }
+    }
+
+    /// Reads a path as a body names it: nothing in it is encoded, and it may begin with a slash.
+    pub fn named(path: &str) -> Result<Self, InvalidTarget> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        Self::parse(&path.replace('%', "%25"))
     }
 
     /// The place.
@@ -145,6 +158,8 @@ impl Place {
             Self::LookupSelf => "auth/token/lookup-self",
             Self::RenewSelf => "auth/token/renew-self",
             Self::RevokeSelf => "auth/token/revoke-self",
+            Self::CreateToken => "auth/token/create",
+            Self::CapabilitiesSelf => "sys/capabilities-self",
             Self::AppRoleLogin => "auth/approle/login",
             Self::Health => "sys/health",
             Self::SealStatus => "sys/seal-status",
@@ -191,6 +206,8 @@ fn decoded(path: &str) -> Result<String, InvalidTarget> {
 /// Where secrets are mounted, as a new server of HashiCorp's has them.
 const MOUNT: &str = "secret";
 const UI_MOUNTS: &str = "sys/internal/ui/mounts/";
+const CREATE_ORPHAN: &str = "auth/token/create-orphan";
+const CREATE_BY_ROLE: &str = "auth/token/create/";
 
 const FACETS: &[(&str, Place)] = &[
     ("data", Place::Data),
@@ -206,6 +223,8 @@ const ONLY: &[Place] = &[
     Place::LookupSelf,
     Place::RenewSelf,
     Place::RevokeSelf,
+    Place::CreateToken,
+    Place::CapabilitiesSelf,
     Place::AppRoleLogin,
     Place::Health,
     Place::SealStatus,

@@ -45,6 +45,9 @@ fn paths_name_what_they_show() {
         ),
         ("secret/config", Target::Only(Place::Config)),
         ("sys/health", Target::Only(Place::Health)),
+        ("auth/token/create", Target::Only(Place::CreateToken)),
+        ("auth/token/create-orphan", Target::Only(Place::CreateToken)),
+        ("auth/token/create/role", Target::Only(Place::CreateToken)),
         ("sys/internal/ui/mounts", Target::Only(Place::UiMounts)),
         (
             "sys/internal/ui/mounts/secret",
@@ -69,6 +72,37 @@ fn paths_name_what_they_show() {
     assert_eq!(listed("secret/metadata/a"), Ok(folder("a/")));
     assert_eq!(listed("secret/metadata/a/"), Ok(folder("a/")));
     assert_eq!(listed("secret/metadata"), Ok(folder("")));
+}
+
+#[test]
+fn paths_in_a_body_are_as_they_are() {
+    for sent in ["secret/data/a%2fb", "/secret/data/a%2fb"] {
+        let target = Target::Secret(Place::Data, path("a%2fb"));
+        assert_eq!(Target::named(sent), Ok(target));
+    }
+    assert!(Target::named("//secret/data/a").is_err());
+
+    let parse = |body: &str| parse_paths(body.as_bytes());
+    for (body, paths) in [
+        (r#"{"paths":["a,b"," c "]}"#, vec!["a,b", "c"]),
+        (r#"{"paths":"a,b"}"#, vec!["a", "b"]),
+        (r#"{"path":"a"}"#, vec!["a"]),
+        (r#"{"path":["a"],"paths":["b"]}"#, vec!["b"]),
+    ] {
+        assert_eq!(parse(body).unwrap(), paths, "{body}");
+    }
+    for body in [
+        "{}",
+        r#"{"path":""}"#,
+        r#"{"paths":[""]}"#,
+        r#"{"path":1}"#,
+        "[]",
+    ] {
+        assert!(parse(body).is_err(), "{body}");
+    }
+    let many = |count: usize| parse(&format!(r#"{{"paths":"a{}"}}"#, ",a".repeat(count - 1)));
+    assert_eq!(many(512).unwrap().len(), 512);
+    assert!(many(513).is_err());
 }
 
 #[test]

@@ -38,7 +38,9 @@ async fn what_is_anothers_answers_and_costs_as_what_is_nowhere_on_the_vault() {
                     .await;
                 assert_eq!(warm.status, StatusCode::NOT_FOUND);
                 let calls = gateway.calls();
-                let answer = stranger.ask(method, &path(route, name), &body(route)).await;
+                let answer = stranger
+                    .ask(method, &path(route, name), &body(route, name))
+                    .await;
                 let cost = difference(&gateway.calls(), &calls);
                 seen.push((shown(&answer, name), cost));
                 let target = format!("secret/metadata/{name}");
@@ -156,12 +158,11 @@ fn path(route: &Route, name: &str) -> String {
 
 /// What is sent to a route. One that is added must say here what another organization would send
 /// to it.
-fn body(route: &Route) -> Value {
+fn body(route: &Route, name: &str) -> Value {
     match route.operation {
         Operation::WriteValue | Operation::PatchValue => json!({ "data": { "a": "b" } }),
-        Operation::DeleteVersions | Operation::UndeleteVersions | Operation::DestroyVersions => {
-            json!({ "versions": [1, 2] })
-        }
+        Operation::ChangeVersions(_) => json!({ "versions": [1, 2] }),
+        Operation::ReadCapabilities => json!({ "path": format!("secret/data/{name}") }),
         Operation::WriteConfig => json!({ "max_versions": 5 }),
         Operation::WriteMetadata | Operation::PatchMetadata => json!({ "cas_required": false }),
         Operation::LogIn => json!({ "role_id": "nobody", "secret_id": "nothing" }),

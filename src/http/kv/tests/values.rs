@@ -116,17 +116,28 @@ async fn a_deleted_version_answers_what_is_left_of_it_and_comes_back() {
     }
     house.ask(&ada, "DELETE", "secret/data/a", "").await.done();
     let gone = house.get(&ada, "secret/data/a").await.data(404);
+    assert_eq!(gone["metadata"]["custom_metadata"], json!(null));
+    let custom = json!({ "owner": "sales" });
+    let body = json!({ "custom_metadata": custom }).to_string();
+    house.post(&ada, "secret/metadata/a", &body).await.done();
+    let gone = house.get(&ada, "secret/data/a").await.data(404);
     assert_eq!(gone["data"], json!(null));
+    assert_eq!(gone["metadata"]["custom_metadata"], custom);
     assert_eq!(gone["metadata"]["deletion_time"], "2026-01-01T00:00:00Z");
     assert_eq!(gone["metadata"]["version"], 2);
     let names = house.get(&ada, "secret/subkeys/a").await.data(404);
     assert_eq!(names["subkeys"], json!(null));
+    assert_eq!(names["metadata"]["custom_metadata"], custom);
     let first = house.get(&ada, "secret/data/a?version=1").await.data(200);
     assert_eq!(first["data"]["a"], "one");
     let patched = house
         .patch(&ada, "secret/data/a", r#"{"data":{"b":"c"}}"#)
         .await;
-    assert_eq!(patched.data(404)["version"], 2);
+    let patched = patched.data(404);
+    assert_eq!(
+        (&patched["version"], &patched["custom_metadata"]),
+        (&json!(2), &custom)
+    );
 
     let numbers = r#"{"versions":[1,"2",9]}"#;
     house.post(&ada, "secret/undelete/a", numbers).await.done();
@@ -144,6 +155,7 @@ async fn a_deleted_version_answers_what_is_left_of_it_and_comes_back() {
         (&gone["data"], &gone["metadata"]["destroyed"]),
         (&json!(null), &json!(true))
     );
+    assert_eq!(gone["metadata"]["custom_metadata"], custom);
     for path in ["secret/delete/a", "secret/undelete/a", "secret/destroy/a"] {
         let none = house.post(&ada, path, "{}").await;
         none.fails(400, "No version number provided");
