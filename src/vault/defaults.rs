@@ -1,7 +1,7 @@
 use minicbor::{CborLen, Decode, Encode};
 
 use super::changes::Session;
-use super::error::VaultError;
+use super::error::{Field, VaultError};
 use super::record::{unreadable, whole};
 use super::service::{ATTEMPTS_MAX, Vault};
 use super::versions::VERSIONS_MAX;
@@ -63,7 +63,10 @@ impl Vault {
                 .versions_max
                 .is_some_and(|max| max > VERSIONS_MAX)
             {
-                return Err(VaultError::Invalid("a secret keeps at most 100 versions"));
+                return Err(VaultError::invalid(
+                    Field::VersionsMax,
+                    "a secret keeps at most 100 versions",
+                ));
             }
             held.draft.sequence += 1;
             let bytes = minicbor::to_vec(held.defaults).map_err(VaultError::damaged)?;

@@ -50,9 +50,17 @@ pub enum VaultError {
         /// How many.
         max: u64,
     },
+    /// There are as many share links as there may be at a time.
+    #[error("an organization has at most 10,000 share links at a time")]
+    TooManyShares,
     /// What was given is longer, or more, or other than it may be.
-    #[error("{0}")]
-    Invalid(&'static str),
+    #[error("{text}")]
+    Invalid {
+        /// Of what.
+        field: Field,
+        /// How it may be.
+        text: &'static str,
+    },
     /// Others changed it at every attempt.
     #[error("it was changed meanwhile")]
     Changed,
@@ -71,7 +79,35 @@ pub enum VaultError {
     Damaged(String),
 }
 
+/// What a call gives that may be invalid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// What a secret is for.
+    Description,
+    /// Its tags.
+    Tags,
+    /// Its names and values as HashiCorp Vault has them.
+    Custom,
+    /// How many versions are kept.
+    VersionsMax,
+    /// A value.
+    Value,
+    /// What makes a write idempotent.
+    Token,
+    /// The stages of a version.
+    Stages,
+    /// Of which characters a password is made.
+    PasswordCharacters,
+    /// How many characters a password has.
+    PasswordLength,
+}
+
 impl VaultError {
+    /// What `field` may be, and is not.
+    pub(super) fn invalid(field: Field, text: &'static str) -> Self {
+        Self::Invalid { field, text }
+    }
+
     /// What the catalog returned is not what was written. Names identifiers only.
     pub(super) fn damaged(what: impl Display) -> Self {
         Self::Damaged(what.to_string())

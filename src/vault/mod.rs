@@ -23,7 +23,7 @@ mod tests;
 
 pub use defaults::Defaults;
 pub use due::{Due, DueSecret, Ended};
-pub use error::VaultError;
+pub use error::{Field, VaultError};
 pub use model::{
     Change, Check, Deletion, Description, GoneVersion, Kind, NewSecret, NewValue, Recovery,
     Revealed, Selector, Settings, StageMove, State, Tags, Value, VersionInfo, VersionState,

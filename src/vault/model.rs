@@ -51,8 +51,6 @@ pub struct NewSecret {
     pub settings: Settings,
     /// Its first value; a secret may be made without one.
     pub value: Option<NewValue>,
-    /// How many secrets the organization may have.
-    pub secrets_max: Option<u64>,
 }
 
 /// How a secret is kept.

@@ -1,6 +1,6 @@
 use zeroize::Zeroizing;
 
-use super::error::VaultError;
+use super::error::{Field, VaultError};
 use super::service::Vault;
 use crate::authz::{DrawPassword, Permit};
 use crate::entropy::Entropy;
@@ -58,15 +58,20 @@ pub(super) fn draw(
         .collect();
     let all = alphabets.concat();
     if all.is_empty() {
-        return Err(VaultError::Invalid(
+        return Err(VaultError::invalid(
+            Field::PasswordCharacters,
             "no characters are left that a password could be made of",
         ));
     }
     if !(1..=PASSWORD_CHARS_MAX).contains(&rules.length) {
-        return Err(VaultError::Invalid("a password has 1 to 4,096 characters"));
+        return Err(VaultError::invalid(
+            Field::PasswordLength,
+            "a password has 1 to 4,096 characters",
+        ));
     }
     if rules.each && alphabets.len() > rules.length {
-        return Err(VaultError::Invalid(
+        return Err(VaultError::invalid(
+            Field::PasswordLength,
             "the password is too short to have a character of each kind",
         ));
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::cache::Listings;
 use super::changes::{Outcome, Session, Values};
 use super::defaults::Defaults;
-use super::error::VaultError;
+use super::error::{Field, VaultError};
 use super::model::{
     Change, Check, Deletion, Description, GoneVersion, NewSecret, NewValue, Revealed, Selector,
     Settings, StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
@@ -99,8 +99,7 @@ impl Vault {
                 version = held.version(name).cloned();
             }
             let outcome = Outcome::Kept(values);
-            let plan_max = permit.limits().of(Limit::Secrets);
-            let secrets_max = new.secrets_max.or(plan_max);
+            let secrets_max = permit.limits().of(Limit::Secrets);
             match session.commit(None, &held, outcome, secrets_max).await {
                 Err(VaultError::Changed) => {}
                 Err(error) => return Err(error),
@@ -554,15 +553,24 @@ fn check_new(new: &NewSecret, defaults: Defaults) -> Result<(), VaultError> {
 
 pub(super) fn check_value(value: &NewValue) -> Result<(), VaultError> {
     if !(1..=VALUE_BYTES_MAX).contains(&value.value.expose().len()) {
-        return Err(VaultError::Invalid("a value has 1 to 65,536 bytes"));
+        return Err(VaultError::invalid(
+            Field::Value,
+            "a value has 1 to 65,536 bytes",
+        ));
     }
     if let Some(token) = &value.token
         && !(32..=64).contains(&token.chars().count())
     {
-        return Err(VaultError::Invalid("a token has 32 to 64 characters"));
+        return Err(VaultError::invalid(
+            Field::Token,
+            "a token has 32 to 64 characters",
+        ));
     }
     if value.stages.len() > STAGES_MAX {
-        return Err(VaultError::Invalid("a version carries at most 20 stages"));
+        return Err(VaultError::invalid(
+            Field::Stages,
+            "a version carries at most 20 stages",
+        ));
     }
     value.stages.iter().try_for_each(|stage| check_stage(stage))
 }
@@ -573,7 +581,8 @@ pub(super) fn check_described(
     settings: &Settings,
 ) -> Result<(), VaultError> {
     if text.chars().count() > DESCRIPTION_CHARS_MAX {
-        return Err(VaultError::Invalid(
+        return Err(VaultError::invalid(
+            Field::Description,
             "a description has at most 2,048 characters",
         ));
     }
@@ -581,7 +590,8 @@ pub(super) fn check_described(
         (1..=128).contains(&name.chars().count()) && value.chars().count() <= 256
     };
     if tags.len() > TAGS_MAX || !tags.iter().all(is_tag) {
-        return Err(VaultError::Invalid(
+        return Err(VaultError::invalid(
+            Field::Tags,
             "there are at most 50 tags, with names of 1 to 128 characters and values of up to 256",
         ));
     }
@@ -589,7 +599,8 @@ pub(super) fn check_described(
         (1..=128).contains(&name.len()) && (1..=512).contains(&value.len())
     };
     if settings.custom.len() > CUSTOM_MAX || !settings.custom.iter().all(is_custom) {
-        return Err(VaultError::Invalid(
+        return Err(VaultError::invalid(
+            Field::Custom,
             "there are at most 64 names of custom metadata, of 1 to 128 bytes, with values of 1 to \
              512",
         ));

@@ -1,6 +1,6 @@
 use zeroize::Zeroizing;
 
-use super::error::VaultError;
+use super::error::{Field, VaultError};
 use super::model::{Kind, Value};
 
 /// A value has the members that its kind names. What they hold is not looked at, and no error
@@ -8,12 +8,19 @@ use super::model::{Kind, Value};
 pub(super) fn check_shape(kind: Kind, value: &Value) -> Result<(), VaultError> {
     let Some(members) = kind.members() else {
         return match (kind, value) {
-            (Kind::ApiKey, Value::Binary(_)) => Err(VaultError::Invalid("an API key is text")),
+            (Kind::ApiKey, Value::Binary(_)) => {
+                Err(VaultError::invalid(Field::Value, "an API key is text"))
+            }
             _ => Ok(()),
         };
     };
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(value.expose())
-        .map_err(|_| VaultError::Invalid("the value of a secret of this kind is a JSON object"))?;
+        .map_err(|_| {
+            VaultError::invalid(
+                Field::Value,
+                "the value of a secret of this kind is a JSON object",
+            )
+        })?;
     let has = |member: &&str| {
         object
             .get(*member)
@@ -24,7 +31,8 @@ pub(super) fn check_shape(kind: Kind, value: &Value) -> Result<(), VaultError> {
     if is_whole {
         Ok(())
     } else {
-        Err(VaultError::Invalid(
+        Err(VaultError::invalid(
+            Field::Value,
             "the value lacks a member that its kind has",
         ))
     }

@@ -237,9 +237,9 @@ impl Vault {
                 share,
                 token: token.print(),
             }),
-            Err(CommitError::Conflict(Conflict::LimitReached { .. })) => Err(VaultError::Invalid(
-                "an organization has at most 10,000 share links at a time",
-            )),
+            Err(CommitError::Conflict(Conflict::LimitReached { .. })) => {
+                Err(VaultError::TooManyShares)
+            }
             Err(CommitError::Conflict(Conflict::Missing)) => Err(VaultError::Changed),
             Err(CommitError::Conflict(conflict)) => Err(conflict.into()),
             Err(CommitError::Store(error)) => Err(error.into()),

@@ -1,6 +1,6 @@
 //! How versions come, carry stages and go: pure functions over what a secret's record holds.
 
-use super::error::VaultError;
+use super::error::{Field, VaultError};
 use super::model::{StageMove, VersionInfo, VersionState, stages};
 use super::record::Held;
 
@@ -101,7 +101,10 @@ impl Held {
         let winner = self.named(name).ok_or(VaultError::NoSuchVersion)?;
         winner.stages.push(stage.to_owned());
         if winner.stages.len() > STAGES_MAX {
-            return Err(VaultError::Invalid("a version carries at most 20 stages"));
+            return Err(VaultError::invalid(
+                Field::Stages,
+                "a version carries at most 20 stages",
+            ));
         }
         if stage == stages::CURRENT
             && let Some(loser) = loser.filter(|loser| loser != name)
@@ -153,7 +156,10 @@ pub(super) fn check_stage(stage: &str) -> Result<(), VaultError> {
     if (1..=256).contains(&stage.chars().count()) && !stage.chars().any(char::is_control) {
         Ok(())
     } else {
-        Err(VaultError::Invalid("a stage has 1 to 256 characters"))
+        Err(VaultError::invalid(
+            Field::Stages,
+            "a stage has 1 to 256 characters",
+        ))
     }
 }
 

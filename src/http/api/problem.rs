@@ -14,7 +14,7 @@ use crate::http::pipeline::{Answer, Content, DoorError, Fault};
 use crate::metering::UsageError;
 use crate::ops::AdministrationError;
 use crate::tenancy::TenancyError;
-use crate::vault::VaultError;
+use crate::vault::{Field, VaultError};
 
 /// Why a request is not answered as it asks: what the caller is shown, and what is for logs alone.
 #[derive(Debug)]
@@ -299,14 +299,8 @@ impl From<VaultError> for Problem {
                 problem.limit = Some(Limit::Secrets.as_str());
                 return problem;
             }
-            E::Invalid(text) => {
-                let problem = Self::new(StatusCode::BAD_REQUEST, "invalid-request", text);
-                let field = FIELDS.iter().find(|(begins, _)| text.starts_with(begins));
-                return match field {
-                    Some((_, field)) => problem.at(*field),
-                    None => problem,
-                };
-            }
+            E::TooManyShares => (StatusCode::CONFLICT, LIMIT_REACHED),
+            E::Invalid { field, text } => return Self::invalid(text).at(member(field)),
             E::Changed => (StatusCode::CONFLICT, CHANGED_MEANWHILE),
             E::Unavailable(cause) => return Self::unavailable(cause),
             E::Damaged(what) => return Self::damaged(what),
@@ -407,7 +401,20 @@ impl From<UsageError> for Problem {
     }
 }
 
-const CHANGED_MEANWHILE: &str = "changed-meanwhile";
+/// The member of a body that says it of a secret.
+fn member(field: Field) -> &'static str {
+    match field {
+        Field::Description => "description",
+        Field::Tags => "tags",
+        Field::Custom => "settings.custom",
+        Field::VersionsMax => "settings.versions_max",
+        Field::Value => "value",
+        Field::Token => "token",
+        Field::Stages => "stages",
+        Field::PasswordCharacters => "characters",
+        Field::PasswordLength => "length",
+    }
+}
 
 /// A time as HTTP writes it (RFC 9110, 5.6.7), rounded up to a whole second.
 fn imf_fixdate(ms: u64) -> String {
@@ -423,16 +430,4 @@ const IMF_FIXDATE: &[BorrowedFormatItem<'_>] = format_description!(
 );
 /// The code of every limit that is reached; which one, the problem says beside.
 const LIMIT_REACHED: &str = "limit-reached";
-/// The member of a body that is invalid in a secret, by how the vault's word of it begins.
-const FIELDS: [(&str, &str); 10] = [
-    ("a description", "description"),
-    ("there are at most 50 tags", "tags"),
-    ("there are at most 64 names of custom", "settings.custom"),
-    ("a value", "value"),
-    ("the value", "value"),
-    ("an API key", "value"),
-    ("a token", "token"),
-    ("a stage", "stages"),
-    ("a version carries", "stages"),
-    ("a secret keeps", "settings.versions_max"),
-];
+const CHANGED_MEANWHILE: &str = "changed-meanwhile";

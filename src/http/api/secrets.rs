@@ -406,7 +406,6 @@ async fn create(api: &Api, call: &Call, ask: &Ask) -> Result<Answer, Problem> {
         tags: request.tags,
         settings,
         value,
-        secrets_max: None,
     };
     let permit = call.permit::<PutSecret>(OfSecret { path })?;
     let resource = permit.resource().to_string();

@@ -218,7 +218,8 @@ impl From<VaultError> for KvError {
             | VaultError::StageElsewhere
             | VaultError::StageNeeded
             | VaultError::LimitReached { .. }
-            | VaultError::Invalid(_) => Self::invalid(text),
+            | VaultError::TooManyShares
+            | VaultError::Invalid { .. } => Self::invalid(text),
             VaultError::Unavailable(cause) => Self::unavailable(cause),
             VaultError::Damaged(what) => Self::damaged(what),
         }

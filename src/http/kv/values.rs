@@ -236,7 +236,6 @@ pub(super) fn new_secret(value: Option<NewValue>, settings: Settings) -> NewSecr
         tags: Tags::new(),
         settings,
         value,
-        secrets_max: None,
     }
 }
 

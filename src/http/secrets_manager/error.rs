@@ -235,7 +235,10 @@ impl From<VaultError> for SecretsError {
                 InvalidRequest,
                 format!("The plan of the organization allows {max} secrets."),
             ),
-            VaultError::Invalid(what) => Self::new(InvalidParameter, format!("Refused: {what}.")),
+            VaultError::TooManyShares => Self::new(InvalidRequest, format!("Refused: {error}.")),
+            VaultError::Invalid { text, .. } => {
+                Self::new(InvalidParameter, format!("Refused: {text}."))
+            }
             VaultError::Changed => Self::slow_down(),
             VaultError::Unavailable(cause) => Self::unavailable(cause),
             VaultError::Damaged(what) => Self::damaged(what),

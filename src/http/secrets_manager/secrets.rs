@@ -35,7 +35,6 @@ pub(super) async fn create(asking: Asking<'_>, new: CreateSecret) -> Result<Answ
         tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
         settings: Settings::default(),
         value: value.map(|value| new_value(value, token, Vec::new())),
-        secrets_max: None,
     };
     let made = asking.vault().create(permit, new).await;
     let made = made.map_err(|error| match error {
@@ -106,9 +105,12 @@ pub(super) async fn delete(
         wire_messages::Deletion::After(None) => Deletion::Scheduled(Recovery::DEFAULT),
         wire_messages::Deletion::After(Some(days)) => {
             let recovery = Recovery::days(days);
-            Deletion::Scheduled(recovery.ok_or(VaultError::Invalid(
-                "a deleted secret can be restored for 7 to 30 days",
-            ))?)
+            Deletion::Scheduled(recovery.ok_or_else(|| {
+                SecretsError::new(
+                    ErrorCode::InvalidParameter,
+                    "RecoveryWindowInDays is 7 to 30.",
+                )
+            })?)
         }
     };
     match deleted(asking, id, how).await {

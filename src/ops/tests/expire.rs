@@ -249,6 +249,5 @@ pub(super) fn secret() -> NewSecret {
             check: Check::Any,
             versions_max: 10,
         }),
-        secrets_max: None,
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::entropy::Entropy;
 use crate::vault::password::draw;
-use crate::vault::{CharacterKind, PasswordRules, VaultError};
+use crate::vault::{CharacterKind, Field, PasswordRules, VaultError};
 
 const KINDS: [CharacterKind; 4] = [
     CharacterKind::Lowercase,
@@ -87,8 +87,15 @@ fn what_no_password_can_be_made_of_is_refused() {
             ..rules(8)
         },
     ] {
-        let refused = draw(&entropy, &wrong);
-        assert!(matches!(refused, Err(VaultError::Invalid(_))), "{wrong:?}");
+        let Err(VaultError::Invalid { field, .. }) = draw(&entropy, &wrong) else {
+            panic!("{wrong:?}");
+        };
+        let is_left = wrong.excluded.is_empty() && !wrong.kinds.is_empty();
+        let expected = match is_left {
+            true => Field::PasswordLength,
+            false => Field::PasswordCharacters,
+        };
+        assert_eq!(field, expected, "{wrong:?}");
     }
     let any = PasswordRules {
         each: false,

@@ -1,22 +1,20 @@
 use std::sync::Arc;
 
 use super::world::{World, new_value, secret};
-use crate::vault::{NewSecret, VaultError};
+use crate::authz::{Limit, Limits};
+use crate::vault::VaultError;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn with_one_place_left_one_of_many_is_made() {
     let world = Arc::new(World::open().await);
     world.create("first", "x").await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
-    for index in 0..32 {
+    for index in 0..64 {
         let world = Arc::clone(&world);
         tasks.spawn(async move {
-            let new = NewSecret {
-                secrets_max: Some(2),
-                ..secret("x")
-            };
-            let path = format!("racer/{index}");
-            world.vault.create(world.may(&path), new).await
+            let limits = Limits::NONE.with(Limit::Secrets, 2);
+            let permit = world.may(&format!("racer/{index}")).within(limits);
+            world.vault.create(permit, secret("x")).await
         });
     }
     let outcomes = tasks.join_all().await;

@@ -3,10 +3,10 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::world::{World, new_value, secret, secret_of};
-use crate::authz::{DeleteSecret, Limit, Limits, RevealSecret};
+use crate::authz::{DeleteSecret, RevealSecret};
 use crate::vault::{
-    Check, Deletion, Kind, NewSecret, NewValue, Recovery, Selector, Settings, State, Value,
-    VaultError, VersionState,
+    Check, Deletion, Field, Kind, NewSecret, NewValue, Recovery, Selector, Settings, State, Tags,
+    Value, VaultError, VersionState,
 };
 
 #[tokio::test]
@@ -232,10 +232,11 @@ async fn a_version_ends_when_its_secret_says_so() {
 #[tokio::test]
 async fn what_is_too_long_or_of_another_shape_is_refused() {
     let world = World::open().await;
-    let refused = |result: Result<_, VaultError>| matches!(result, Err(VaultError::Invalid(_)));
     assert!(world.create("most", &"x".repeat(65_536)).await.is_ok());
-    assert!(refused(world.create("a", &"x".repeat(65_537)).await));
-    assert!(refused(world.create("a", "").await));
+    for value in [&"x".repeat(65_537), ""] {
+        let refused = world.create("a", value).await.unwrap_err();
+        assert_eq!(field_of(refused), Field::Value);
+    }
     let of_kind = |kind, value: &str| NewSecret {
         kind,
         ..secret(value)
@@ -258,7 +259,11 @@ async fn what_is_too_long_or_of_another_shape_is_refused() {
             .vault
             .create(world.may(&path), of_kind(kind, value))
             .await;
-        assert_eq!(made.is_ok(), fits, "{value}");
+        assert_eq!(
+            made.map_err(field_of).err(),
+            (!fits).then_some(Field::Value),
+            "{value}"
+        );
     }
     let token = |length| NewSecret {
         value: Some(NewValue {
@@ -270,23 +275,52 @@ async fn what_is_too_long_or_of_another_shape_is_refused() {
     for (length, fits) in [(31, false), (32, true), (64, true), (65, false)] {
         let path = format!("token/{length}");
         let made = world.vault.create(world.may(&path), token(length)).await;
-        assert_eq!(made.is_ok(), fits, "{length}");
+        assert_eq!(
+            made.map_err(field_of).err(),
+            (!fits).then_some(Field::Token),
+            "{length}"
+        );
+    }
+    let stages = |stages: Vec<String>| NewSecret {
+        value: Some(NewValue {
+            stages,
+            ..new_value("x")
+        }),
+        ..secret("")
+    };
+    let many = (0..21).map(|n| n.to_string()).collect();
+    let described = NewSecret {
+        description: "d".repeat(2_049),
+        ..secret("x")
+    };
+    let tagged = |name: &str| Tags::from([(name.to_owned(), String::new())]);
+    let of_tags = NewSecret {
+        tags: tagged(""),
+        ..secret("x")
+    };
+    let of_custom = NewSecret {
+        settings: Settings {
+            custom: tagged("n"),
+            ..Settings::default()
+        },
+        ..secret("x")
+    };
+    for (new, field) in [
+        (stages(vec![String::new()]), Field::Stages),
+        (stages(many), Field::Stages),
+        (described, Field::Description),
+        (of_tags, Field::Tags),
+        (of_custom, Field::Custom),
+    ] {
+        let refused = world.vault.create(world.may("a"), new).await;
+        assert_eq!(field_of(refused.unwrap_err()), field);
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_64_secrets_at_once_the_one_that_the_plan_has_place_for_is_made() {
-    let world = World::open().await;
-    world.create("first", "a").await.unwrap();
-    let made = futures_util::future::join_all((0..64).map(|n| {
-        let limits = Limits::NONE.with(Limit::Secrets, 2);
-        let permit = world.may(&format!("of/many/{n}")).within(limits);
-        world.vault.create(permit, secret("b"))
-    }));
-    let made = made.await;
-    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
-    assert!(
-        made.iter()
-            .all(|made| matches!(made, Ok(_) | Err(VaultError::LimitReached { max: 2 })))
-    );
+/// What is said to be invalid.
+fn field_of(error: VaultError) -> Field {
+    match error {
+        VaultError::Invalid { field, .. } => field,
+        error => panic!("{error:?}"),
+    }
 }

@@ -107,7 +107,6 @@ pub(super) fn secret(value: &str) -> NewSecret {
         tags: Tags::new(),
         settings: Settings::default(),
         value: Some(new_value(value)),
-        secrets_max: None,
     }
 }
 

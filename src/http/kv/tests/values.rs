@@ -448,7 +448,6 @@ async fn make(house: &House, holder: &Holder, path: &str, kind: Kind, value: Val
             check: Check::Any,
             versions_max: 10,
         }),
-        secrets_max: None,
     };
     house.vault.create(permit, new).await.unwrap();
 }
