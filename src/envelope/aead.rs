@@ -11,6 +11,8 @@ use aes_gcm::{
 };
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
+use crate::Extent;
+
 pub(crate) const TAG_LEN: usize = 16;
 pub(crate) const NONCE_LEN: usize = 12;
 /// For keys that seal one message only.
@@ -35,6 +37,14 @@ impl Cipher {
     pub(crate) fn bulk(key: &[u8; 32]) -> Self {
         let key = UnboundKey::new(&AES_256_GCM, key).expect("32 bytes are an AES-256 key");
         Self::Bulk(Box::new(LessSafeKey::new(key)))
+    }
+
+    /// Where its key schedule lies.
+    pub(crate) fn extent(&self) -> Extent {
+        match self {
+            Self::Small(key) => Extent::of(&**key),
+            Self::Bulk(key) => Extent::of(&**key),
+        }
     }
 
     pub(crate) fn seal(

@@ -4,7 +4,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::{
-    Id, Kind, Random, Result, RowMac, Secret,
+    Extent, Extents, Id, Kind, Random, Result, RowMac, Secret,
     aead::Cipher,
     kdf::{Label, Prk},
     random::random_secret,
@@ -37,6 +37,14 @@ struct Derived {
     etag: Cipher,
     check: [u8; 8],
     commitment: [u8; 32],
+}
+
+impl Extents for Kek {
+    fn extents(&self) -> Vec<Extent> {
+        let Derived { etag, .. } = &*self.derived;
+        let boxed = [Extent::of(self.key.expose()), Extent::of(&*self.derived)];
+        boxed.into_iter().chain([etag.extent()]).collect()
+    }
 }
 
 impl Kek {

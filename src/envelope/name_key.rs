@@ -1,7 +1,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::{Random, Result, Secret, random::random_secret};
+use crate::{Extent, Extents, Random, Result, Secret, random::random_secret};
 
 /// An organization's key for blind lookups: a name is found by its HMAC, without being readable.
 ///
@@ -10,6 +10,12 @@ use crate::{Random, Result, Secret, random::random_secret};
 pub struct NameKey {
     key: Secret<32>,
     keyed: Box<Hmac<Sha256>>,
+}
+
+impl Extents for NameKey {
+    fn extents(&self) -> Vec<Extent> {
+        vec![Extent::of(self.key.expose()), Extent::of(&*self.keyed)]
+    }
 }
 
 impl NameKey {

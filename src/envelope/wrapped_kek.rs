@@ -1,5 +1,5 @@
 use crate::{
-    Error, Field, Id, Kek, Random, Result, Secret,
+    Error, Extent, Extents, Field, Id, Kek, Random, Result, Secret,
     aead::{Cipher, NONCE_ZERO, TAG_LEN},
     kdf::{Label, Prk},
     random::{random_bytes, random_secret},
@@ -91,6 +91,12 @@ pub fn wrapped_elsewhere(
     }
     let prefix = prefix(root.provider, &root.id, root.version, kek, random)?;
     Ok([prefix.as_slice(), ciphertext].concat())
+}
+
+impl Extents for RootKey {
+    fn extents(&self) -> Vec<Extent> {
+        vec![Extent::of(self.key.expose())]
+    }
 }
 
 impl RootKey {

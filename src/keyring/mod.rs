@@ -2,6 +2,7 @@
 //! modules seal records and authenticate rows. Keys stay in here; callers get what they do.
 
 mod credential;
+mod locked;
 mod name_keys;
 mod org_keys;
 mod random;

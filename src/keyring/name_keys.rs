@@ -3,6 +3,7 @@ use std::sync::Arc;
 use envelope::{NameKey, Secret};
 use names::{AccessKeyId, OrgId};
 
+use super::locked::Locked;
 use super::org_keys::{OrgKeys, Record, RowRefused};
 use super::random::Chance;
 use super::ring::{Keyring, KeyringError};
@@ -13,7 +14,7 @@ use crate::catalog::{CommitError, Conflict, JobCatalog, Mutation, NameKeyRow};
 /// read, it keeps under what this makes of the name.
 ///
 /// It outlives every rotation of the organization's key. What it makes is its one exit.
-pub struct NameIndex(NameKey);
+pub struct NameIndex(Locked<NameKey>);
 
 impl NameIndex {
     /// The blind name. Names of two kinds never share one.
@@ -21,10 +22,16 @@ impl NameIndex {
         self.0.index(kind, name)
     }
 
+    /// Where its key lies in memory.
+    #[cfg(test)]
+    pub(super) fn extents(&self) -> Vec<envelope::Extent> {
+        envelope::Extents::extents(&*self.0)
+    }
+
     fn open(keys: &OrgKeys, row: &NameKeyRow) -> Result<Self, RowRefused> {
         let bytes = keys.open_record(record(&[keys.org().bytes()]), &row.sealed)?;
         let secret = Secret::from_slice(&bytes).ok_or(RowRefused::Unreadable { table: TABLE })?;
-        Ok(Self(NameKey::new(secret)))
+        Ok(Self(Locked::new(NameKey::new(secret))))
     }
 }
 
@@ -82,7 +89,7 @@ impl Keyring {
             sealed: keys.seal_record(record(&[org.bytes()]), key.expose())?,
             key_version: keys.newest_version(),
         };
-        Ok((row, NameIndex(key)))
+        Ok((row, NameIndex(Locked::new(key))))
     }
 
     /// Kept beside the organization's keys, and dropped with them.

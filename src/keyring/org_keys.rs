@@ -5,6 +5,7 @@ use envelope::{
 use names::{BlobId, BucketId, OrgId, VersionId};
 use zeroize::Zeroizing;
 
+use super::locked::Locked;
 use super::random::Chance;
 use crate::catalog::{Authenticated, FieldSink, KeyState, Row, RowTag, Unverified};
 use crate::clock::Clock;
@@ -17,9 +18,9 @@ use crate::entropy::Entropy;
 /// is ever tried on it.
 pub struct OrgKeys {
     org: OrgId,
-    newest: Kek,
+    newest: Locked<Kek>,
     /// Those that only open: closed by a rotation, or not the newest.
-    others: Vec<Kek>,
+    others: Vec<Locked<Kek>>,
     clock: Clock,
     entropy: Entropy,
 }
@@ -83,8 +84,11 @@ impl OrgKeys {
         let (newest, _) = versions.remove(newest);
         Some(Self {
             org,
-            newest,
-            others: versions.into_iter().map(|(kek, _)| kek).collect(),
+            newest: Locked::new(newest),
+            others: versions
+                .into_iter()
+                .map(|(kek, _)| Locked::new(kek))
+                .collect(),
             clock,
             entropy,
         })
@@ -307,10 +311,19 @@ impl OrgKeys {
         }
     }
 
+    /// Where its keys lie in memory.
+    #[cfg(test)]
+    pub(super) fn extents(&self) -> Vec<envelope::Extent> {
+        use envelope::Extents as _;
+        let all = std::iter::once(&self.newest).chain(&self.others);
+        all.flat_map(|kek| kek.extents()).collect()
+    }
+
     fn version(&self, version: u32) -> Result<&Kek, RowRefused> {
         std::iter::once(&self.newest)
             .chain(&self.others)
             .find(|kek| kek.version() == version)
+            .map(|kek| &**kek)
             .ok_or(RowRefused::NoKey { version })
     }
 

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::locked::Locked;
 use super::random::Chance;
 use crate::durable::{directory_of, sync_directory};
 use crate::entropy::Entropy;
@@ -30,7 +31,7 @@ use crate::entropy::Entropy;
 pub struct RootFile {
     path: PathBuf,
     id: RootId,
-    keys: Vec<RootKey>,
+    keys: Vec<Locked<RootKey>>,
     read_from: Option<FileIdentity>,
 }
 
@@ -180,12 +181,13 @@ impl RootFile {
 
     /// The version that a wrapped key names, if it has not been destroyed.
     pub fn version(&self, version: u32) -> Option<&RootKey> {
-        self.keys.iter().find(|key| key.version() == version)
+        let mut keys = self.keys.iter().map(|key| &**key);
+        keys.find(|key| key.version() == version)
     }
 
     /// All versions, oldest first.
     pub fn versions(&self) -> impl Iterator<Item = u32> {
-        self.keys.iter().map(RootKey::version)
+        self.keys.iter().map(|key| key.version())
     }
 
     /// Appends a version, which wraps from now on.
@@ -227,8 +229,9 @@ impl RootFile {
         Ok(true)
     }
 
-    fn fresh(&self, version: u32, entropy: &Entropy) -> Result<RootKey, RootFileError> {
+    fn fresh(&self, version: u32, entropy: &Entropy) -> Result<Locked<RootKey>, RootFileError> {
         RootKey::generate(*self.id.bytes(), version, &Chance(entropy))
+            .map(Locked::new)
             .map_err(|_| damaged(&self.path, "the system gives no randomness"))
     }
 
@@ -259,7 +262,7 @@ impl RootFile {
             .id
             .parse()
             .map_err(|_| damaged(path, "its id is not a UUID"))?;
-        let mut keys: Vec<RootKey> = Vec::with_capacity(read.keys.len());
+        let mut keys: Vec<Locked<RootKey>> = Vec::with_capacity(read.keys.len());
         for one in &mut read.keys {
             let mut bytes = Zeroizing::new([0; 32]);
             let decoded = hex::decode_to_slice(&one.key, &mut *bytes);
@@ -271,11 +274,11 @@ impl RootFile {
             {
                 return Err(damaged(path, "its versions do not ascend"));
             }
-            keys.push(RootKey::new(
+            keys.push(Locked::new(RootKey::new(
                 *RootId::bytes(&id),
                 one.version,
                 Secret::new(&bytes),
-            ));
+            )));
         }
         if keys.is_empty() {
             return Err(damaged(path, "it holds no key"));

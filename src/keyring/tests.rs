@@ -1,9 +1,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use envelope::Kek;
+use envelope::{Extent, Extents, Kek};
 use names::{BucketId, BucketName, OrgId, VersionId};
 
+use super::locked::Pages;
 use super::random::Chance;
 use super::*;
 use crate::catalog::{
@@ -461,4 +462,76 @@ fn a_root_file_that_is_exposed_or_damaged_is_refused_without_quoting_it() {
         let refused = RootFile::open(&path).err();
         assert!(matches!(refused, Some(RootFileError::Exposed { .. })));
     }
+}
+
+#[test]
+fn a_page_is_locked_while_a_key_lies_on_it() {
+    let size = region::page::size();
+    let memory = vec![0_u8; 4 * size];
+    // A page of which nobody else has a byte.
+    let page = memory.as_ptr().align_offset(size) + size;
+    let lock = |from: usize, bytes: usize| {
+        let extent = Extent::of(&memory[page + from..page + from + bytes]);
+        Pages::lock(&[extent, extent])
+    };
+    let is_locked = || is_locked(memory[page..].as_ptr().addr());
+    assert!(!is_locked());
+    let (one, other) = (lock(0, 32), lock(size - 1, 2));
+    assert!(is_locked());
+    drop(one);
+    assert!(is_locked());
+    drop(other);
+    assert!(!is_locked());
+    // Where nothing is, nothing can be locked.
+    let nowhere = Extent {
+        address: size,
+        len: 1,
+    };
+    drop(Pages::lock(&[nowhere]));
+}
+
+#[tokio::test]
+async fn keys_are_locked_into_memory() {
+    let place = Place::new();
+    let path = place.root_path().with_extension("locked");
+    let root = RootFile::create(&path, &Entropy::danger_seeded(1)).unwrap();
+    let read = RootFile::open(&path).unwrap();
+    let roots = [&root, &read].map(|root| (root.newest().expose(), root.newest().extents()));
+    for (key, extents) in roots {
+        let address = key.as_ptr().addr();
+        let holds = |one: &Extent| (one.address..one.address + one.len).contains(&address);
+        assert!(extents.iter().any(holds) && extents.iter().all(is_whole_locked));
+    }
+    let keys = keys(1, 1..=3);
+    assert_eq!(keys.extents().len(), 9);
+    assert!(keys.extents().iter().all(is_whole_locked));
+    let world = place.start().await;
+    let org = world.organization("acme").await.org;
+    let job = world.jobs.open(org, "test");
+    let names = world.keyring.names_for_job(&job).await.unwrap();
+    assert!(names.extents().iter().all(is_whole_locked));
+}
+
+fn is_whole_locked(extent: &Extent) -> bool {
+    is_locked(extent.address) && is_locked(extent.address + extent.len - 1)
+}
+
+/// Whether the system says that it keeps the page of an address out of swap (proc(5), `smaps`).
+fn is_locked(address: usize) -> bool {
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut is_here = false;
+    for line in maps.lines() {
+        let range = line
+            .split(' ')
+            .next()
+            .and_then(|range| range.split_once('-'));
+        let number = |text| usize::from_str_radix(text, 16).ok();
+        if let Some((from, to)) = range.and_then(|(from, to)| Some((number(from)?, number(to)?))) {
+            is_here = (from..to).contains(&address);
+        }
+        if is_here && let Some(flags) = line.strip_prefix("VmFlags:") {
+            return flags.split(' ').any(|flag| flag == "lo");
+        }
+    }
+    panic!("no mapping of {address:x}");
 }
