@@ -252,8 +252,14 @@ pub(in crate::catalog) async fn claims_and_commits_exclude_each_other(store: &dy
         let own = claims.into_iter().filter(|(org, _)| *org == world.org);
         own.map(|(_, blob)| blob).collect::<Vec<_>>()
     };
+    let stays = world.blob();
+    assert_eq!(world.claim(0, &[stays], 10).await, [stays]);
     let claims = own(store.claims(10_000).await.expect("claims"));
-    assert!(claims.contains(&orphan) && claimed.iter().all(|blob| claims.contains(blob)));
+    assert!(
+        claims.contains(&stays)
+            && claims.contains(&orphan)
+            && claimed.iter().all(|blob| claims.contains(blob))
+    );
     assert_eq!(store.claims(0).await.expect("claims"), []);
     let late = world.put(bucket, "late", 1, world.in_blobs(&[orphan]), &[orphan]);
     assert_eq!(

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use names::OrgId;
 use rusqlite::Connection;
 
 use super::{again, open, path, stands, store, world};
@@ -161,6 +162,41 @@ async fn damage_is_called_damage() {
 
 /// Rule 7 of ENVELOPE.md: of a destroyed organization's wrapped keys nothing is left in the file,
 /// however often its pages were split and merged before.
+/// None is ever left by the program, and a destroyed organization leaves nothing whoever made it.
+#[tokio::test]
+async fn parts_of_no_upload_are_purged_with_their_organization_alone() {
+    let (_directory, path) = path();
+    let store = open(&path);
+    let world = world(&*store).await;
+    let other = World::new(&*store, 2).await;
+    for world in [&other, &world] {
+        let bucket = world.bucket("docs").await;
+        let upload = world.upload(bucket, "key").await;
+        let blob = world.blob();
+        world.part((bucket, "key"), upload, 1, &[blob]).await;
+    }
+    let conn = Connection::open(&path).unwrap();
+    let parts = |org: OrgId| -> i64 {
+        let sql = "SELECT COUNT(*) FROM upload_parts WHERE org_id = ?1";
+        conn.query_row(sql, [org.bytes()], |row| row.get(0))
+            .unwrap()
+    };
+    let lost = "UPDATE upload_parts SET upload_id = x'00112233445566778899aabbccddeeff'";
+    assert_eq!(conn.execute(lost, []).unwrap(), 2);
+    let more = "INSERT INTO upload_parts SELECT org_id, upload_id, 2, size, modified_ms, metadata,
+                slices, key_version, mac FROM upload_parts";
+    assert_eq!(conn.execute(more, []).unwrap(), 2);
+    let row = tagged(world.organization_row(OrgState::Destroyed, 2), 1);
+    world.done(Mutation::DestroyOrganization(row)).await;
+    // An upload first, then the parts, and a bucket last.
+    for left in [2, 1, 0] {
+        world
+            .done(Mutation::PurgeOrganization { rows_max: 1 })
+            .await;
+        assert_eq!((parts(world.org), parts(other.org)), (left, 2));
+    }
+}
+
 #[tokio::test]
 async fn scrubbing_leaves_nothing_of_destroyed_keys() {
     let (_directory, path) = path();
