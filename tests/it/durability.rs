@@ -55,6 +55,53 @@ async fn an_answer_leaves_after_all_that_it_promises_is_synced() {
     paths.assert_row(&synced, "CompleteMultipartUpload");
 }
 
+#[tokio::test]
+async fn what_a_first_start_makes_is_found_after_a_power_cut() {
+    let trace = Trace::new();
+    let places = ["root", "checkpoints", "data"].map(|_| tempfile::tempdir().expect("a directory"));
+    let [root, checkpoints, data] = places.each_ref().map(|place| {
+        let path = place.path().canonicalize();
+        path.expect("a directory")
+    });
+    let file = checkpoints.join("checkpoints.jsonl");
+    let settings = [
+        ("ROOT_FILE", root.join("root.key")),
+        ("AUDIT_CHECKPOINT_FILE", file.clone()),
+        ("DATA_DIR", data.join("deep/er")),
+    ];
+    let settings = settings.map(|(name, path)| {
+        let path = path.display().to_string();
+        (format!("BULKHEAD_{name}"), path)
+    });
+    let environment = trace.environment().into_iter().chain(settings);
+    let mut house = House::start_in(environment.collect()).await;
+    assert!(house.stop().success());
+
+    let events = trace.events().into_iter();
+    let synced = events.filter_map(|event| match event {
+        Event::Synced(path) => Some(path),
+        Event::Sending => None,
+    });
+    let synced: Vec<_> = synced.collect();
+    let at = |path: &Path| synced.iter().position(|synced| synced == path);
+    // Each directory after what is new in it, as far as that was made.
+    for directory in [
+        &root,
+        &data,
+        &data.join("deep"),
+        &data.join("deep/er"),
+        &data.join("deep/er/blobs"),
+    ] {
+        assert!(
+            at(directory).is_some(),
+            "{}: {synced:?}",
+            directory.display()
+        );
+    }
+    let (entry, line) = (at(&checkpoints), at(&file));
+    assert!(entry.is_some() && entry < line, "{synced:?}");
+}
+
 /// One client whose requests follow each other.
 struct Traced<'a> {
     client: &'a Client,

@@ -3,6 +3,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::durable::{directory_of, sync_directory};
+
 /// The checkpoint file, locked against other processes that append to it for as long as this is
 /// held. What it does blocks.
 pub(crate) struct CheckpointFile {
@@ -29,6 +31,10 @@ impl CheckpointFile {
             .mode(0o600)
             .open(path)?;
         file.lock()?;
+        if file.metadata()?.len() == 0 {
+            // Perhaps made just now: its first line would be lost with its name.
+            sync_directory(directory_of(path))?;
+        }
         Ok(Self { file })
     }
 
