@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use clap::{Args, Subcommand};
 use http::Method;
 use names::Slug;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::ask::Leave;
@@ -40,8 +40,14 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Manage {
-    /// Make an organization with keys of its own.
-    Create(One),
+    /// Make an organization with keys of its own; on a running server also with all that it begins
+    /// with. Repeated, also after a failure, that goes on with the same one.
+    Create {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        with: With,
+    },
     /// List all organizations, the oldest first.
     List(Common),
     /// Let an organization be read only.
@@ -95,6 +101,27 @@ struct One {
     slug: Slug,
     #[command(flatten)]
     common: Common,
+}
+
+/// What an organization begins with.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "On a running server")]
+struct With {
+    /// The template of the server's settings that says what is not said here.
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
+    /// What people call it; the short name, if nothing is said.
+    #[arg(long)]
+    name: Option<String>,
+    /// The plan that it is put on.
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<String>,
+    /// The e-mail address of whoever is invited to own it.
+    #[arg(long, value_name = "EMAIL")]
+    owner: Option<String>,
+    /// What tells a repetition from another call; made of the short name, if nothing is said.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -191,7 +218,8 @@ impl Manage {
         let administration = &opened.administration;
         let shown = match &self {
             Self::List(_) => all(administration, &act).await?,
-            Self::Create(one) => {
+            Self::Create { with, .. } if !with.is_nothing() => return Err(NO_SERVER.into()),
+            Self::Create { one, .. } => {
                 let slug = one.slug.clone();
                 let made = administration.create_organization(&act, slug, Ownership::Provisioned);
                 vec![made.await?]
@@ -228,11 +256,18 @@ impl Manage {
                 let all = client.all(&path, &[]).await?;
                 return Ok(print::items(remote.json, ORGANIZATION, &all)?);
             }
-            Self::Create(one) => {
+            Self::Create { one, with } => {
                 let path = ApiPath::of(&["organizations"])?;
-                let body = json!({"slug": one.slug.as_str()});
-                let made = client.send(Method::POST, &path, &body).await?;
-                return Ok(print::items(remote.json, ORGANIZATION, &[made])?);
+                let slug = one.slug.as_str();
+                if with.is_nothing() {
+                    let body = json!({"slug": slug});
+                    let made = client.send(Method::POST, &path, &body).await?;
+                    return Ok(print::items(remote.json, ORGANIZATION, &[made])?);
+                }
+                let key = with.idempotency_key.clone();
+                let key = key.unwrap_or_else(|| format!("create-{slug}"));
+                let made = client.send_once(&key, &path, &with.of(slug)).await?;
+                return show_made(remote.json, &made);
             }
             Self::Suspend(one) => (&one.slug, "suspend"),
             Self::Resume(one) => (&one.slug, "resume"),
@@ -247,13 +282,64 @@ impl Manage {
     fn common(&self) -> &Common {
         match self {
             Self::List(common) => common,
-            Self::Create(one)
+            Self::Create { one, .. }
             | Self::Suspend(one)
             | Self::Resume(one)
             | Self::Seal(one)
             | Self::Unseal(one) => &one.common,
         }
     }
+}
+
+impl With {
+    fn is_nothing(&self) -> bool {
+        let Self {
+            template,
+            name,
+            plan,
+            owner,
+            idempotency_key,
+        } = self;
+        let all = [template, name, plan, owner, idempotency_key];
+        all.into_iter().all(Option::is_none)
+    }
+
+    /// What is asked for, without what is not said: that is the template's.
+    fn of(&self, slug: &str) -> Value {
+        let owner = self.owner.as_ref().map(|email| json!({"email": email}));
+        let said = [
+            ("template", self.template.as_ref().map(|name| json!(name))),
+            ("name", self.name.as_ref().map(|name| json!(name))),
+            ("plan", self.plan.as_ref().map(|plan| json!(plan))),
+            ("owner", owner),
+        ];
+        let mut asked = json!({"slug": slug});
+        for (name, value) in said {
+            if let Some(value) = value {
+                asked[name] = value;
+            }
+        }
+        asked
+    }
+}
+
+/// The organization, and what is shown of it once: the invitation of its owner, and its first access
+/// key as lines for a shell.
+fn show_made(as_json: bool, made: &Value) -> Outcome {
+    if as_json {
+        return Ok(print::json(made)?);
+    }
+    print::items(false, ORGANIZATION, std::slice::from_ref(made))?;
+    if made["invitation"].is_object() {
+        print::lines([String::new()])?;
+        print::item(false, INVITATION, made)?;
+    }
+    let half = |name: &str| made["access_key"][name].as_str();
+    if let (Some(id), Some(secret)) = (half("id"), half("secret")) {
+        print::lines([String::new()])?;
+        print::pair_of_keys(id, secret)?;
+    }
+    Ok(())
 }
 
 async fn all(
@@ -290,6 +376,13 @@ const ORGANIZATION: [(&str, &str); 4] = [
     ("CREATED", "created_at"),
     ("ID", "id"),
 ];
+const INVITATION: [(&str, &str); 3] = [
+    ("OWNER", "invitation.email"),
+    ("EXPIRES", "invitation.expires_at"),
+    ("TOKEN", "invitation.token"),
+];
+const NO_SERVER: &str = "what an organization begins with is made by a running server: name it with \
+                         --url or --profile";
 const SHOWN: [(&str, &str); 8] = [
     ("SLUG", "slug"),
     ("NAME", "profile.name"),

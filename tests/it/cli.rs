@@ -412,6 +412,31 @@ async fn the_operator_works_by_url_where_one_is_named_and_here_where_none_is() {
         keys[0]
     );
 
+    // With all that it begins with, and again, as after a failure.
+    operator.done(&["plan", "create", "team"]);
+    let create = ["org", "create", "beta", "--name", "Beta", "--plan", "team"];
+    let create = [&create[..], &["--owner", "ada@beta.test"]].concat();
+    let made = operator.json(&create);
+    assert_eq!(
+        (&made[0]["slug"], &made[0]["plan"]),
+        (&"beta".into(), &"team".into())
+    );
+    assert_eq!(operator.json(&create), made);
+    let shown = operator.done(&create);
+    let token = text(&made[0]["invitation"], "token");
+    assert!(
+        shown.starts_with("SLUG  STATE") && shown.contains(&format!("\nTOKEN    {token}\n")),
+        "{shown}"
+    );
+    let other = operator.refused(&["org", "create", "beta", "--plan", "team"]);
+    assert!(other.contains("(422 idempotency-key-reused)"), "{other}");
+    let none = ["org", "create", "gamma", "--template", "none"];
+    let said = operator.refused(&none);
+    assert!(said.contains("[template] (404 "), "{said}");
+    let here = house.run(&none);
+    let said = refusal(&none, here);
+    assert!(said.contains("by a running server"), "{said}");
+
     let profile = operator.file("token", OPERATOR_TOKEN);
     operator.done(&["login", "--profile", "ops", "--token-file", &profile]);
     let stored = fs::read_to_string(operator.profiles()).unwrap();

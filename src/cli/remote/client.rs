@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::Url;
 use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,8 @@ struct Request<'a, B> {
     path: &'a ApiPath,
     query: Query<'a>,
     body: Option<&'a B>,
-    /// The version that a change is to meet.
-    if_match: Option<&'a HeaderValue>,
+    /// On what condition: the version that a change is to meet, or the key of what is done once.
+    condition: Option<(HeaderName, HeaderValue)>,
 }
 
 /// Problem details (RFC 9457), as far as they are shown here.
@@ -142,6 +142,24 @@ impl Client {
         self.ask(method, path, &[], Some(body)).await
     }
 
+    /// POST under a key: what was done under it before is not done again, but gone on with.
+    pub(in crate::cli) async fn send_once(
+        &self,
+        key: &str,
+        path: &ApiPath,
+        body: &Value,
+    ) -> Result<Value, RemoteError> {
+        let key = HeaderValue::from_str(key).map_err(|_| RemoteError::NoName(key.to_owned()))?;
+        let request = Request {
+            method: Method::POST,
+            body: Some(body),
+            condition: Some((IDEMPOTENCY_KEY, key)),
+            ..Request::get(path, &[])
+        };
+        let (_, text) = self.exchange(request).await?;
+        self.parsed(&text)
+    }
+
     /// PUT without a body.
     pub(in crate::cli) async fn put(&self, path: &ApiPath) -> Result<Value, RemoteError> {
         self.ask(Method::PUT, path, &[], None::<&()>).await
@@ -170,7 +188,7 @@ impl Client {
         let request = Request {
             method: Method::PUT,
             body: Some(&changed(stands)),
-            if_match: fields.get(ETAG),
+            condition: fields.get(ETAG).map(|tag| (IF_MATCH, tag.clone())),
             ..Request::get(path, &[])
         };
         let (_, text) = self.exchange(request).await?;
@@ -234,7 +252,7 @@ impl Client {
             path,
             query,
             body,
-            if_match: None,
+            condition: None,
         };
         let (_, text) = self.exchange(request).await?;
         self.parsed(&text)
@@ -250,8 +268,8 @@ impl Client {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        if let Some(tag) = asked.if_match {
-            request = request.header(IF_MATCH, tag.clone());
+        if let Some((name, value)) = asked.condition {
+            request = request.header(name, value);
         }
         if let Some(body) = asked.body {
             // Wiped once it has been sent: it may hold a secret.
@@ -323,9 +341,10 @@ impl<'a> Request<'a, Value> {
             path,
             query,
             body: None,
-            if_match: None,
+            condition: None,
         }
     }
 }
 
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
