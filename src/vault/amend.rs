@@ -3,9 +3,10 @@
 use uuid::Uuid;
 
 use super::changes::{Outcome, Values};
+use super::checks::check_current;
 use super::error::VaultError;
 use super::model::{Change, Check, Description, Selector, Settings, Written, stages};
-use super::service::{ATTEMPTS_MAX, Vault, active, check_current};
+use super::service::{ATTEMPTS_MAX, Vault, active};
 use super::shape::check_shape;
 use super::update::apply;
 use super::versions::{Addition, VERSIONS_MAX};

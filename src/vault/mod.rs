@@ -4,6 +4,7 @@
 mod amend;
 mod cache;
 mod changes;
+mod checks;
 mod defaults;
 mod due;
 mod error;

@@ -6,16 +6,16 @@ use uuid::Uuid;
 
 use super::cache::Listings;
 use super::changes::{Outcome, Session, Values};
+use super::checks::check_new;
 use super::defaults::Defaults;
-use super::error::{Field, VaultError};
+use super::error::VaultError;
 use super::model::{
-    Change, Check, Deletion, Description, GoneVersion, NewSecret, NewValue, Revealed, Selector,
-    Settings, StageMove, State, Tags, Value, VersionInfo, VersionState, Written, stages,
+    Change, Deletion, Description, GoneVersion, NewSecret, NewValue, Revealed, Selector, StageMove,
+    State, Value, VersionInfo, VersionState, Written, stages,
 };
 use super::record::Held;
-use super::shape::check_shape;
 use super::update::apply;
-use super::versions::{Addition, STAGES_MAX, check_stage};
+use super::versions::Addition;
 use crate::authz::{
     Action, DeleteSecret, DescribeSecret, Limit, ListSecrets, OfSecret, Permit, PutSecret,
     RevealSecret,
@@ -255,61 +255,6 @@ impl Vault {
         .await
     }
 
-    /// Deletes versions so that they can be brought back. Unknown numbers are passed over.
-    pub async fn delete_versions(
-        &self,
-        permit: Permit<DeleteSecret>,
-        numbers: &[u64],
-    ) -> Result<Description, VaultError> {
-        let now_ms = self.clock.now_ms();
-        self.changing(&permit, |held| {
-            for version in chosen(held, numbers) {
-                if version.state_at(now_ms) == VersionState::Live {
-                    version.state = VersionState::Deleted { at_ms: now_ms };
-                }
-            }
-            Ok(Outcome::Kept(Values::default()))
-        })
-        .await
-    }
-
-    /// Brings deleted versions back.
-    pub async fn undelete_versions(
-        &self,
-        permit: Permit<PutSecret>,
-        numbers: &[u64],
-    ) -> Result<Description, VaultError> {
-        self.changing(&permit, |held| {
-            for version in chosen(held, numbers) {
-                if matches!(version.state, VersionState::Deleted { .. }) {
-                    version.state = VersionState::Live;
-                }
-            }
-            Ok(Outcome::Kept(Values::default()))
-        })
-        .await
-    }
-
-    /// Destroys the values of versions for good. What is known of the versions stays.
-    pub async fn destroy_versions(
-        &self,
-        permit: Permit<DeleteSecret>,
-        numbers: &[u64],
-    ) -> Result<Description, VaultError> {
-        self.changing(&permit, |held| {
-            let mut values = Values::default();
-            let versions = held.description.versions.iter_mut().zip(&held.values);
-            for (version, value) in versions {
-                if numbers.contains(&version.number) && version.state != VersionState::Destroyed {
-                    version.state = VersionState::Destroyed;
-                    values.dropped.push(*value);
-                }
-            }
-            Ok(Outcome::Kept(values))
-        })
-        .await
-    }
-
     /// The time by which it works, milliseconds since the epoch.
     pub fn now_ms(&self) -> u64 {
         self.clock.now_ms()
@@ -502,11 +447,6 @@ pub(super) fn active(held: Option<Held>) -> Result<Held, VaultError> {
     }
 }
 
-fn chosen<'a>(held: &'a mut Held, numbers: &'a [u64]) -> impl Iterator<Item = &'a mut VersionInfo> {
-    let versions = held.description.versions.iter_mut();
-    versions.filter(|version| numbers.contains(&version.number))
-}
-
 pub(super) fn addition(value: &NewValue, name: &str, id: [u8; 16], defaults: Defaults) -> Addition {
     let stages = match value.stages.is_empty() {
         true => vec![stages::CURRENT.to_owned()],
@@ -521,99 +461,6 @@ pub(super) fn addition(value: &NewValue, name: &str, id: [u8; 16], defaults: Def
     }
 }
 
-pub(super) fn check_current(
-    description: &Description,
-    check: Check,
-    defaults: Defaults,
-) -> Result<(), VaultError> {
-    let has_to = description.settings.check_required || defaults.check_required;
-    let current = description.current().map_or(0, |current| current.number);
-    match check {
-        Check::Version(seen) if seen != current => Err(VaultError::CheckFailed { current }),
-        Check::Any if has_to => Err(VaultError::CheckRequired),
-        Check::Any | Check::Version(_) => Ok(()),
-    }
-}
-
-fn check_new(new: &NewSecret, defaults: Defaults) -> Result<(), VaultError> {
-    check_described(&new.description, &new.tags, &new.settings)?;
-    let Some(value) = &new.value else {
-        return Ok(());
-    };
-    if matches!(value.check, Check::Version(seen) if seen != 0) {
-        return Err(VaultError::CheckFailed { current: 0 });
-    }
-    let has_to = new.settings.check_required || defaults.check_required;
-    if value.check == Check::Any && has_to {
-        return Err(VaultError::CheckRequired);
-    }
-    check_value(value)?;
-    check_shape(new.kind, &value.value)
-}
-
-pub(super) fn check_value(value: &NewValue) -> Result<(), VaultError> {
-    if !(1..=VALUE_BYTES_MAX).contains(&value.value.expose().len()) {
-        return Err(VaultError::invalid(
-            Field::Value,
-            "a value has 1 to 65,536 bytes",
-        ));
-    }
-    if let Some(token) = &value.token
-        && !(32..=64).contains(&token.chars().count())
-    {
-        return Err(VaultError::invalid(
-            Field::Token,
-            "a token has 32 to 64 characters",
-        ));
-    }
-    if value.stages.len() > STAGES_MAX {
-        return Err(VaultError::invalid(
-            Field::Stages,
-            "a version carries at most 20 stages",
-        ));
-    }
-    value.stages.iter().try_for_each(|stage| check_stage(stage))
-}
-
-pub(super) fn check_described(
-    text: &str,
-    tags: &Tags,
-    settings: &Settings,
-) -> Result<(), VaultError> {
-    if text.chars().count() > DESCRIPTION_CHARS_MAX {
-        return Err(VaultError::invalid(
-            Field::Description,
-            "a description has at most 2,048 characters",
-        ));
-    }
-    let is_tag = |(name, value): (&String, &String)| {
-        (1..=128).contains(&name.chars().count()) && value.chars().count() <= 256
-    };
-    if tags.len() > TAGS_MAX || !tags.iter().all(is_tag) {
-        return Err(VaultError::invalid(
-            Field::Tags,
-            "there are at most 50 tags, with names of 1 to 128 characters and values of up to 256",
-        ));
-    }
-    let is_custom = |(name, value): (&String, &String)| {
-        (1..=128).contains(&name.len()) && (1..=512).contains(&value.len())
-    };
-    if settings.custom.len() > CUSTOM_MAX || !settings.custom.iter().all(is_custom) {
-        return Err(VaultError::invalid(
-            Field::Custom,
-            "there are at most 64 names of custom metadata, of 1 to 128 bytes, with values of 1 to \
-             512",
-        ));
-    }
-    Ok(())
-}
-
-/// As Amazon limits a value (Secrets Manager API reference, CreateSecret).
-const VALUE_BYTES_MAX: usize = 65_536;
-const DESCRIPTION_CHARS_MAX: usize = 2_048;
-const TAGS_MAX: usize = 50;
-/// As HashiCorp Vault limits custom metadata (KV secrets engine v2 API).
-const CUSTOM_MAX: usize = 64;
 const SUFFIX_ALPHABET: &[u8; 62] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// A change in between is a write of somebody else; each round one of them is done.

@@ -1,11 +1,10 @@
 use super::changes::{Outcome, Session, Values};
+use super::checks::{check_current, check_described, check_value};
 use super::defaults::Defaults;
 use super::error::VaultError;
 use super::model::{Change, Description, NewValue, VersionInfo, Written};
 use super::record::Held;
-use super::service::{
-    ATTEMPTS_MAX, Vault, active, addition, check_current, check_described, check_value,
-};
+use super::service::{ATTEMPTS_MAX, Vault, active, addition};
 use super::shape::check_shape;
 use crate::authz::{Action, OfSecret, Permit, PutSecret};
 

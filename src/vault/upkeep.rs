@@ -1,9 +1,11 @@
 //! Changes of a secret by whoever may write or delete it and need not be shown what it is.
 
 use super::changes::{Outcome, Values};
+use super::checks::check_described;
 use super::error::VaultError;
-use super::model::{Description, Settings, VersionState, stages};
-use super::service::{Vault, check_described};
+use super::model::{Description, Settings, VersionInfo, VersionState, stages};
+use super::record::Held;
+use super::service::Vault;
 use crate::authz::{DeleteSecret, Permit, PutSecret};
 
 impl Vault {
@@ -46,4 +48,64 @@ impl Vault {
         })
         .await
     }
+
+    /// Deletes versions so that they can be brought back. Unknown numbers are passed over.
+    pub async fn delete_versions(
+        &self,
+        permit: Permit<DeleteSecret>,
+        numbers: &[u64],
+    ) -> Result<Description, VaultError> {
+        let now_ms = self.clock.now_ms();
+        self.changing(&permit, |held| {
+            for version in chosen(held, numbers) {
+                if version.state_at(now_ms) == VersionState::Live {
+                    version.state = VersionState::Deleted { at_ms: now_ms };
+                }
+            }
+            Ok(Outcome::Kept(Values::default()))
+        })
+        .await
+    }
+
+    /// Brings deleted versions back.
+    pub async fn undelete_versions(
+        &self,
+        permit: Permit<PutSecret>,
+        numbers: &[u64],
+    ) -> Result<Description, VaultError> {
+        self.changing(&permit, |held| {
+            for version in chosen(held, numbers) {
+                if matches!(version.state, VersionState::Deleted { .. }) {
+                    version.state = VersionState::Live;
+                }
+            }
+            Ok(Outcome::Kept(Values::default()))
+        })
+        .await
+    }
+
+    /// Destroys the values of versions for good. What is known of the versions stays.
+    pub async fn destroy_versions(
+        &self,
+        permit: Permit<DeleteSecret>,
+        numbers: &[u64],
+    ) -> Result<Description, VaultError> {
+        self.changing(&permit, |held| {
+            let mut values = Values::default();
+            let versions = held.description.versions.iter_mut().zip(&held.values);
+            for (version, value) in versions {
+                if numbers.contains(&version.number) && version.state != VersionState::Destroyed {
+                    version.state = VersionState::Destroyed;
+                    values.dropped.push(*value);
+                }
+            }
+            Ok(Outcome::Kept(values))
+        })
+        .await
+    }
+}
+
+fn chosen<'a>(held: &'a mut Held, numbers: &'a [u64]) -> impl Iterator<Item = &'a mut VersionInfo> {
+    let versions = held.description.versions.iter_mut();
+    versions.filter(|version| numbers.contains(&version.number))
 }

@@ -32,6 +32,7 @@ mod provision;
 mod provision_view;
 mod public;
 mod route;
+mod secret_ask;
 mod secret_view;
 mod secrets;
 mod service;

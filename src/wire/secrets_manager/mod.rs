@@ -7,6 +7,7 @@ mod filter;
 mod id;
 mod members;
 mod operation;
+mod reading;
 mod request;
 mod value;
 
