@@ -84,15 +84,6 @@ impl Archive {
         Ok(after.into())
     }
 
-    /// An entry whose bytes are at hand.
-    pub fn whole(&mut self, name: String, bytes: &[u8]) -> Result<Bytes, WrongSize> {
-        let mut all = self.begin(name, bytes.len() as u64).to_vec();
-        self.count(bytes);
-        all.extend_from_slice(bytes);
-        all.extend_from_slice(&self.end()?);
-        Ok(all.into())
-    }
-
     /// The end of the archive.
     pub fn close(mut self) -> Bytes {
         let mut all = match self.lines_count {

@@ -54,5 +54,5 @@ pub use profile::{PROFILE_SETTINGS_MAX, Profile, ProfileChange};
 pub use service::Tenancy;
 pub use session::{NewSession, Seat, SeatDetails, SignedIn};
 pub use task::Task;
-pub use team::Team;
+pub use team::{Team, TeamSeat};
 pub use text::{InvalidLabel, InvalidValue, Label, Value};

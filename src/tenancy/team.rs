@@ -2,6 +2,7 @@ use minicbor::{CborLen, Decode, Encode};
 use names::{OrgId, PrincipalId, TeamId};
 use sha2::{Digest, Sha256};
 
+use super::agent_record::{RecordCursor, RecordPage};
 use super::error::TenancyError;
 use super::grant::GrantBody;
 use super::record::{ATTEMPTS_MAX, Body, Held, Refused, draft, insertion};
@@ -22,6 +23,15 @@ pub struct Team {
     pub created_ms: u64,
     /// Its state: changes only what it is compared with.
     pub etag: u64,
+}
+
+/// A seat in a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamSeat {
+    /// The team.
+    pub team: TeamId,
+    /// Whom it seats: a member or an agent.
+    pub principal: PrincipalId,
 }
 
 /// What the record of a team holds.
@@ -98,6 +108,30 @@ impl Tenancy {
         let principals = seats.iter().filter_map(|seat| seat.row.parent);
         let principals = principals.map(PrincipalId::from_bytes).collect();
         Ok((team.team(), principals))
+    }
+
+    /// Up to `max` seats in all teams, in an order of no meaning that stays.
+    pub async fn team_seats(
+        &self,
+        permit: Permit<ReadPeople>,
+        after: Option<RecordCursor>,
+        max: u32,
+    ) -> Result<RecordPage<TeamSeat>, TenancyError> {
+        all_of(&permit, SubjectKind::Team)?;
+        let query = RecordQuery {
+            after: after.map(RecordCursor::id),
+            max,
+            ..RecordQuery::default()
+        };
+        let page = self.records::<TeamSeatBody>(permit.org(), query).await?;
+        let is_full = page.len() == max as usize;
+        Ok(RecordPage {
+            next: page
+                .last()
+                .filter(|_| is_full)
+                .map(|held| RecordCursor::after(held.row.id)),
+            items: page.iter().map(Held::seat).collect::<Result<_, _>>()?,
+        })
     }
 
     /// Calls the team that the permit is for something else.
@@ -240,6 +274,16 @@ impl Held<TeamBody> {
             created_ms: self.row.created_ms,
             etag: self.row.sequence,
         }
+    }
+}
+
+impl Held<TeamSeatBody> {
+    fn seat(&self) -> Result<TeamSeat, TenancyError> {
+        let principal = self.row.parent.map(PrincipalId::from_bytes);
+        Ok(TeamSeat {
+            team: TeamId::from_bytes(self.body.team),
+            principal: principal.ok_or_else(|| TenancyError::misplaced("a seat in a team"))?,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use names::{AccessKeyId, Glob, PrincipalId};
 
 use super::ask::{Ask, shown, tagged};
 use super::endpoint::Endpoint;
-use super::export;
+use super::export::{self, EXPORT};
 use super::problem::Problem;
 use super::public::label;
 use super::route::{Audience, Parameter, ParameterKind, Route};
@@ -108,10 +108,11 @@ pub(super) const ROUTES: &[Route] = &[
         "ExportOrganization",
         Audience::Organization,
         Endpoint::Organization(OfOrganization::Export),
-        "Streams all files and records, decrypted, as a tar archive, for its owner. An archive \
-         that does not end with `MANIFEST.json` was cut.",
+        "Streams all files, records and secrets, decrypted, as a tar archive, for its owner. An \
+         archive that does not end with `MANIFEST.json` was cut.",
     )
     .does(ExportOrganization::NAME, None)
+    .asks(EXPORT)
     .streams("application/x-tar"),
 ];
 
@@ -220,7 +221,7 @@ pub(super) async fn answer(
         }
         OfOrganization::Export => {
             let permit = call.permit::<ExportOrganization>(InOrganization)?;
-            export::export(api, call, permit)
+            Ok(export::export(api, call, ask, permit))
         }
         OfOrganization::Restore => {
             let permit = call.permit::<DeleteOrganization>(InOrganization)?;

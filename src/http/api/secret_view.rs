@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use super::view::rfc_3339;
-use crate::vault::{Description, Kind, State, VersionInfo, VersionState};
+use crate::vault::{Description, Kind, Revealed, State, Value, VersionInfo, VersionState};
 
 /// What kind of credential a secret is, which says what its value looks like.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -421,6 +424,53 @@ impl SecretView {
     }
 }
 
+impl<'a> SecretValueView<'a> {
+    /// Names and values where the kind has them and the value holds such. `encoded` takes the
+    /// Base64 of bytes.
+    pub(super) fn of(kind: Kind, value: &'a Value, encoded: &'a mut Zeroizing<String>) -> Self {
+        match value {
+            Value::Text(text) => match fields_of(kind, text) {
+                Some(fields) => Self::Fields(fields),
+                None => Self::Text(text),
+            },
+            Value::Binary(bytes) => {
+                *encoded = Zeroizing::new(STANDARD.encode(bytes));
+                Self::Base64(encoded)
+            }
+        }
+    }
+}
+
+impl<'a> RevealedSecretView<'a> {
+    /// As it is at `now_ms`.
+    pub(super) fn of(
+        revealed: &'a Revealed,
+        encoded: &'a mut Zeroizing<String>,
+        now_ms: u64,
+    ) -> Self {
+        let secret = &revealed.secret;
+        Self {
+            path: secret.path.as_str(),
+            kind: secret.kind.into(),
+            version: SecretVersionView::of(&revealed.version, now_ms),
+            value: SecretValueView::of(secret.kind, &revealed.value, encoded),
+        }
+    }
+}
+
+impl SecretDetailView {
+    /// As it is at `now_ms`.
+    pub(super) fn of(secret: &Description, now_ms: u64) -> Self {
+        let versions = secret.versions.iter();
+        Self {
+            secret: SecretView::of(secret, now_ms),
+            versions: versions
+                .map(|version| SecretVersionView::of(version, now_ms))
+                .collect(),
+        }
+    }
+}
+
 impl SecretVersionView {
     /// As it is at `now_ms`.
     pub(super) fn of(version: &VersionInfo, now_ms: u64) -> Self {
@@ -471,6 +521,16 @@ impl From<SecretKindView> for Kind {
             SecretKindView::SshKey => Self::SshKey,
             SecretKindView::Certificate => Self::Certificate,
         }
+    }
+}
+
+/// The JSON object of a value whose kind has fields.
+fn fields_of(kind: Kind, text: &str) -> Option<&RawValue> {
+    match kind {
+        Kind::Opaque | Kind::ApiKey => None,
+        // It may have been a secret of another kind when the value was written.
+        _ if !text.trim_start().starts_with('{') => None,
+        _ => serde_json::from_str(text).ok(),
     }
 }
 

@@ -7,7 +7,6 @@ use http::HeaderValue;
 use http::header::LOCATION;
 use names::{SecretPath, SecretPrefix};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::ask::{Ask, made, shown, tagged};
@@ -17,8 +16,8 @@ use super::route::{Audience, Parameter, ParameterKind, ROOT, Route};
 use super::secret_ask::{SettingsChange, change, check, deletion, new_value, numbers, selector};
 use super::secret_view::{
     DeletedSecretView, RevealedSecretView, RollbackRequest, SecretChangeRequest, SecretDetailView,
-    SecretRequest, SecretValueView, SecretVersionRequest, SecretVersionView, SecretView,
-    StageMoveRequest, UsableSecretView, VersionsRequest, WrittenSecretView,
+    SecretRequest, SecretVersionRequest, SecretVersionView, SecretView, StageMoveRequest,
+    UsableSecretView, VersionsRequest, WrittenSecretView,
 };
 use super::service::Api;
 use super::view::{PageView, rfc_3339};
@@ -274,14 +273,7 @@ pub(super) async fn answer(
                 .vault
                 .describe(may::<DescribeSecret>(call, ask)?)
                 .await?;
-            let now_ms = api.vault.now_ms();
-            let versions = secret.versions.iter();
-            let view = SecretDetailView {
-                secret: SecretView::of(&secret, now_ms),
-                versions: versions
-                    .map(|version| SecretVersionView::of(version, now_ms))
-                    .collect(),
-            };
+            let view = SecretDetailView::of(&secret, api.vault.now_ms());
             tagged(&view, secret.sequence)
         }
         Secrets::History => {
@@ -462,33 +454,9 @@ async fn list(api: &Api, call: &Call, ask: &Ask) -> Result<Answer, Problem> {
 
 /// The answer that holds a value, in buffers that are wiped.
 fn revealed(api: &Api, revealed: &Revealed) -> Result<Answer, Problem> {
-    let encoded;
-    let value = match &revealed.value {
-        Value::Text(text) => match fields_of(revealed.secret.kind, text) {
-            Some(fields) => SecretValueView::Fields(fields),
-            None => SecretValueView::Text(text),
-        },
-        Value::Binary(bytes) => {
-            encoded = Zeroizing::new(STANDARD.encode(bytes));
-            SecretValueView::Base64(&encoded)
-        }
-    };
-    shown(&RevealedSecretView {
-        path: revealed.secret.path.as_str(),
-        kind: revealed.secret.kind.into(),
-        version: SecretVersionView::of(&revealed.version, api.vault.now_ms()),
-        value,
-    })
-}
-
-/// The JSON object of a value whose kind has fields.
-pub(super) fn fields_of(kind: Kind, text: &str) -> Option<&RawValue> {
-    match kind {
-        Kind::Opaque | Kind::ApiKey => None,
-        // It may have been a secret of another kind when the value was written.
-        _ if !text.trim_start().starts_with('{') => None,
-        _ => serde_json::from_str(text).ok(),
-    }
+    let mut encoded = Zeroizing::default();
+    let now_ms = api.vault.now_ms();
+    shown(&RevealedSecretView::of(revealed, &mut encoded, now_ms))
 }
 
 fn made_version(api: &Api, outcome: Result<Written, VaultError>) -> Result<Answer, Problem> {

@@ -1,7 +1,5 @@
 //! One-time share links: made by who may reveal, opened by whoever holds the token.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -12,7 +10,7 @@ use super::route::{Audience, Route};
 use super::secret_view::{
     NewShareView, OpenedShareView, SecretValueView, ShareOpening, ShareRequest, ShareView,
 };
-use super::secrets::{fields_of, may};
+use super::secrets::may;
 use super::service::Api;
 use super::view::{PageView, rfc_3339};
 use crate::audit::Decision;
@@ -22,7 +20,7 @@ use crate::authz::{
 use crate::http::net::Peer;
 use crate::http::pipeline::{Answer, Call, Visit};
 use crate::vault::{
-    FoundShare, Lifetime, NewShare, OpenedShare, Selector, Share, ShareToken, Value, VaultError,
+    FoundShare, Lifetime, NewShare, OpenedShare, Selector, Share, ShareToken, VaultError,
 };
 
 /// What is asked about share links.
@@ -224,20 +222,10 @@ async fn damaged(visit: &Visit, holder: &LinkHolder, error: VaultError) -> Refus
 }
 
 fn view(opened: &OpenedShare) -> Result<Answer, Problem> {
-    let encoded;
-    let value = match &opened.value {
-        Value::Text(text) => match fields_of(opened.kind, text) {
-            Some(fields) => SecretValueView::Fields(fields),
-            None => SecretValueView::Text(text),
-        },
-        Value::Binary(bytes) => {
-            encoded = Zeroizing::new(STANDARD.encode(bytes));
-            SecretValueView::Base64(&encoded)
-        }
-    };
+    let mut encoded = Zeroizing::default();
     shown(&OpenedShareView {
         kind: opened.kind.into(),
-        value,
+        value: SecretValueView::of(opened.kind, &opened.value, &mut encoded),
     })
 }
 

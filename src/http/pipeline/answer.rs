@@ -39,11 +39,7 @@ impl Answer {
 
     /// JSON, which nobody may store. It is wiped once it has been sent: it may hold a secret.
     pub fn json(status: StatusCode, value: &impl Serialize) -> serde_json::Result<Self> {
-        // Measured first, so that no copy is left behind by growing.
-        let mut length = Length(0);
-        serde_json::to_writer(&mut length, value)?;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
-        serde_json::to_writer(&mut *bytes, value)?;
+        let bytes = wiped_json(value)?;
         let mut answer = Self::empty(status);
         // Exactly this: HashiCorp's clients compare it as a text.
         let kind = HeaderValue::from_static("application/json");
@@ -51,6 +47,16 @@ impl Answer {
         answer.content = Content::Whole(Bytes::from_owner(bytes));
         Ok(answer)
     }
+}
+
+/// JSON in a buffer that is wiped, and of which no copy is left behind.
+pub fn wiped_json(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+    // Measured first, so that none is left by growing.
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *bytes, value)?;
+    Ok(bytes)
 }
 
 struct Length(usize);

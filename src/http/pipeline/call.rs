@@ -8,6 +8,7 @@ use names::BucketName;
 use super::door::{Deed, DoorError, Intent};
 use super::request_id::RequestId;
 use super::serve::Pipeline;
+use super::witness::Witness;
 use crate::audit::{Actor, AuditError, Decision, Event, SignIn, SignInMethod};
 use crate::authz::{
     Access, Action, Allowance, Area, Caller, Permit, Receipt, Refusal, Rights, Rule, Standing,
@@ -116,6 +117,18 @@ impl Call {
     /// The outcome is recorded of that.
     pub fn made(&self, resource: String) {
         self.made.get_or_init(|| resource);
+    }
+
+    /// Who records beside the deed while the answer is still being made.
+    pub fn witness(&self) -> Witness {
+        Witness {
+            pipeline: Arc::clone(&self.pipeline),
+            id: self.id,
+            source: self.source,
+            caller: self.caller.clone(),
+            rights: Arc::clone(&self.rights),
+            operation: self.deed.operation,
+        }
     }
 
     /// Notes something that the call does beside the deed that it is recorded by, with the rule of

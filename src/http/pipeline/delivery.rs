@@ -76,17 +76,21 @@ impl Delivery {
 
     async fn break_off(&mut self, fault: Fault) -> Result<Option<Bytes>, BrokenOff> {
         let request_id = self.call.id();
-        match fault {
+        let decision = match fault {
             Fault::Damaged(what) => {
                 tracing::error!(%request_id, what, "an answer broke off: damaged");
-                if let Err(error) = self.call.record_deed(Decision::Damaged { what }).await {
-                    tracing::error!(%request_id, %error, "damage was not recorded");
-                }
+                Decision::Damaged { what }
             }
-            Fault::Operator(cause) | Fault::Refused(cause) => {
+            // Rights were taken away under way.
+            Fault::Refused(rule) => Decision::Refused { rule },
+            Fault::Operator(cause) => {
                 tracing::warn!(%request_id, cause, "an answer broke off");
+                return Err(BrokenOff);
             }
-            Fault::Caller => {}
+            Fault::Caller => return Err(BrokenOff),
+        };
+        if let Err(error) = self.call.record_deed(decision).await {
+            tracing::error!(%request_id, %error, "why an answer broke off was not recorded");
         }
         Err(BrokenOff)
     }

@@ -10,14 +10,16 @@ mod head;
 mod request_id;
 mod serve;
 mod visit;
+mod witness;
 
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Body, BrokenOff, Content, Pieces};
+pub use answer::{Answer, Body, BrokenOff, Content, Pieces, wiped_json};
 pub use call::Call;
 pub use door::{Deed, Door, DoorError, Fault, Intent, Read, Refused};
 pub use head::Head;
 pub use request_id::RequestId;
 pub use serve::Pipeline;
 pub use visit::Visit;
+pub use witness::Witness;
