@@ -34,7 +34,8 @@ pub struct OrganizationRow {
     pub state: OrgState,
     /// When it was made.
     pub created_ms: u64,
-    /// From when on it is to be destroyed, if it is asked to be deleted.
+    /// From when on it is to be destroyed, if it is asked to be deleted; once its keys are, since
+    /// when, until nothing of it is left.
     pub delete_after_ms: Option<u64>,
     /// What is known of its keys once they are destroyed.
     pub destruction: Option<Destruction>,

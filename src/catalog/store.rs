@@ -247,7 +247,8 @@ pub trait Store: Send + Sync + 'static {
         max: u32,
     ) -> Page<Unverified<RecordRow>>;
     /// Up to `max` organizations that are asked to be deleted and whose grace period has ended by
-    /// `now_ms`, the longest over first.
+    /// `now_ms`, and those whose keys are destroyed and of which something may be left; the longest
+    /// over first.
     async fn organizations_due_for_destruction(
         &self,
         now_ms: u64,

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
 use clap::Args;
+use http::Method;
 use names::{OrgId, Slug};
+use serde_json::json;
 
 use super::ask::confirm;
 use super::open::{Absent, Opened};
 use super::print;
+use super::remote::{ApiPath, Remote};
 use super::{Outcome, Settings};
 use crate::authz::Operator;
 use crate::blobs;
@@ -13,7 +16,8 @@ use crate::ops::Destroyer;
 use crate::telemetry;
 
 /// Destroy an organization's keys and with them all of its data, and write the certificate as
-/// JSON. Run again with its id, it goes on with what is pending.
+/// JSON. Run again with its id, it goes on with what is pending. A running server does that by
+/// itself, too.
 #[derive(Debug, Args)]
 pub(super) struct Destroy {
     #[command(flatten)]
@@ -22,6 +26,8 @@ pub(super) struct Destroy {
     /// is not given.
     #[arg(long, value_name = "SLUG or ID")]
     confirm: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
     #[command(flatten)]
     settings: Settings,
 }
@@ -39,6 +45,9 @@ struct Which {
 
 impl Destroy {
     pub(super) async fn run(self) -> Outcome {
+        if self.remote.is_named() {
+            return self.run_there().await;
+        }
         let config = self.settings.load()?;
         telemetry::init(&config.log)?;
         let opened = Opened::open(&config, Absent::Refuse).await?;
@@ -49,21 +58,9 @@ impl Destroy {
                 (slug.to_string(), organization.org)
             }
             (None, Some(id)) => (id.to_string(), id),
-            (None, None) => return Err("name an organization, or its --id".into()),
+            (None, None) => return Err(NOT_NAMED.into()),
         };
-        match self.confirm {
-            None => confirm(
-                "This destroys the organization's keys. Nothing brings its data back.",
-                &named,
-            )?,
-            Some(confirmed) if confirmed == named => {}
-            Some(other) => {
-                return Err(format!(
-                    "nothing was destroyed: --confirm says `{other}`, not `{named}`"
-                )
-                .into());
-            }
-        }
+        self.confirmed(&named)?;
         let blobs = blobs::open(&config.blobs)?;
         opened
             .record(format!(
@@ -82,4 +79,36 @@ impl Destroy {
         let certificate = destroyer.destroy(&operator, org).await?;
         Ok(print::json(&certificate)?)
     }
+
+    /// The same, by a running server.
+    async fn run_there(self) -> Outcome {
+        let client = self.remote.client()?;
+        let named = match (&self.which.slug, self.which.id) {
+            (Some(slug), _) => slug.to_string(),
+            (None, Some(id)) => id.to_string(),
+            (None, None) => return Err(NOT_NAMED.into()),
+        };
+        self.confirmed(&named)?;
+        let path = ApiPath::of(&["organizations", &named, "destroy"])?;
+        let body = json!({"confirm": named});
+        let certificate = client.send(Method::POST, &path, &body).await?;
+        Ok(print::json(&certificate)?)
+    }
+
+    fn confirmed(&self, named: &str) -> Outcome {
+        match &self.confirm {
+            None => Ok(confirm(
+                "This destroys the organization's keys. Nothing brings its data back.",
+                named,
+            )?),
+            Some(confirmed) if confirmed == named => Ok(()),
+            Some(other) => {
+                let text =
+                    format!("nothing was destroyed: --confirm says `{other}`, not `{named}`");
+                Err(text.into())
+            }
+        }
+    }
 }
+
+const NOT_NAMED: &str = "name an organization, or its --id";

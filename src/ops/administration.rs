@@ -3,6 +3,9 @@ use std::sync::Arc;
 
 use names::{AccessKeyId, OrgId, Slug};
 
+use super::OpsError;
+use super::certificate::Certificate;
+use super::destroy::Destroyer;
 use crate::audit::{Actor, Audit, AuditError, Decision, Event, PlatformEvent};
 use crate::authz::{Operator, Rule, Scope, record_activity_as_operator, record_usage_as_operator};
 use crate::clock::Clock;
@@ -52,6 +55,17 @@ pub enum CreditActError {
     /// The ledger does not take it.
     #[error(transparent)]
     Credit(#[from] CreditError),
+}
+
+/// Why an organization was not destroyed.
+#[derive(Debug, thiserror::Error)]
+pub enum DestroyActError {
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// It is not possible, or was cut.
+    #[error(transparent)]
+    Ops(#[from] OpsError),
 }
 
 /// An access key that stands in its organization's activity log and does not work yet.
@@ -126,6 +140,31 @@ impl Administration {
                 .await
         })
         .await
+    }
+
+    /// Destroys an organization, or goes on with that. It stands in the platform's log before, and
+    /// what became of it after: the organization's own goes with its keys.
+    pub async fn destroy(
+        &self,
+        act: &Act<'_>,
+        destroyer: &Destroyer,
+        org: OrgId,
+    ) -> Result<Certificate, DestroyActError> {
+        let resource = org.to_string();
+        self.record_platform(act, DESTROY_ORGANIZATION, &resource)
+            .await?;
+        let destroyed = destroyer.destroy(act.operator, org).await;
+        let outcome = match &destroyed {
+            Ok(certificate) => serde_json::to_string(certificate).unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        let outcome = format!("{resource}: {outcome}");
+        let recorded = self.record_platform(act, DESTROY_ORGANIZATION, &outcome);
+        if let Err(error) = recorded.await {
+            // That it was intended stands in the log.
+            tracing::error!(action = DESTROY_ORGANIZATION, %error, "an outcome was not recorded");
+        }
+        Ok(destroyed?)
     }
 
     /// Draws an access key and records it; it works once it is [activated](Self::activate).
@@ -440,6 +479,7 @@ impl RecordedAccessKey {
 const DONE: u16 = 200;
 /// Who acts, in the platform's log.
 const ACTOR: &str = "operator";
+pub(super) const DESTROY_ORGANIZATION: &str = "bulkhead:DestroyOrganization";
 const CREATE_ORGANIZATION: &str = "bulkhead:CreateOrganization";
 const CREATE_ACCOUNT: &str = "bulkhead:CreateAccount";
 const GRANT_CREDIT: &str = "bulkhead:GrantCredit";

@@ -96,7 +96,22 @@ impl Certificate {
     }
 }
 
+impl Certificate {
+    /// Whether nothing is left to do for a run of the destruction: what is outstanding is others'.
+    pub(super) fn is_swept(&self) -> bool {
+        !self.pending.iter().any(Pending::is_of_a_run)
+    }
+}
+
 impl Pending {
+    /// Whether another run can do something about it.
+    pub(super) fn is_of_a_run(&self) -> bool {
+        match self {
+            Self::Nodes { .. } | Self::Blobs { .. } | Self::Scrub { .. } => true,
+            Self::Root { .. } | Self::Backups { .. } => false,
+        }
+    }
+
     /// The backups that may hold the keys, unless the last one has expired: one made right before
     /// the keys were deleted is kept for `lifetime` from then on.
     pub(super) fn backups(

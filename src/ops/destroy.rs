@@ -24,7 +24,8 @@ use crate::keyring::Keyring;
 ///   ── every node has seen it or is dead ── rows ── blobs ── pages and log ── certificate
 /// ```
 ///
-/// Every step may be taken again: whoever is told that something is pending runs it again.
+/// Every step may be taken again: whoever is told that something is pending runs it again, and so
+/// does the job that ends what has run out, until nothing is left that a run could do.
 pub struct Destroyer {
     jobs: Jobs,
     platform: PlatformCatalog,
@@ -72,16 +73,17 @@ impl Destroyer {
         if org.is_platform() {
             return Err(OpsError::NoSuchOrganization);
         }
-        let certificate = self.locked(org, Which::Any).await?;
-        certificate.ok_or(OpsError::Changed)
+        let destroyed = self.locked(org, Which::Any).await?;
+        Ok(destroyed.ok_or(OpsError::Changed)?.certificate)
     }
 
-    /// The same of an organization whose grace period has ended, if it was not restored.
+    /// The same of an organization whose grace period has ended, if it was not restored, or whose
+    /// destruction was cut.
     pub async fn destroy_due(
         &self,
         _operator: &Operator,
         org: OrgId,
-    ) -> Result<Option<Certificate>, OpsError> {
+    ) -> Result<Option<Destroyed>, OpsError> {
         self.locked(org, Which::Due).await
     }
 
@@ -95,11 +97,11 @@ impl Destroyer {
         if org.is_platform() {
             return Err(OpsError::NoSuchOrganization);
         }
-        let certificate = self.locked(org, Which::Destroyed).await?;
-        certificate.ok_or(OpsError::NoSuchOrganization)
+        let destroyed = self.locked(org, Which::Destroyed).await?;
+        Ok(destroyed.ok_or(OpsError::NoSuchOrganization)?.certificate)
     }
 
-    async fn locked(&self, org: OrgId, which: Which) -> Result<Option<Certificate>, OpsError> {
+    async fn locked(&self, org: OrgId, which: Which) -> Result<Option<Destroyed>, OpsError> {
         let name = format!("destroy {org}");
         let mut lock = Lock::demand(&self.jobs, name, self.node, &self.clock).await?;
         let outcome = self.under(&mut lock, org, which).await;
@@ -112,9 +114,9 @@ impl Destroyer {
         lock: &mut Lock,
         org: OrgId,
         which: Which,
-    ) -> Result<Option<Certificate>, OpsError> {
+    ) -> Result<Option<Destroyed>, OpsError> {
         let job = self.jobs.open(org, "destroy");
-        let Some(destruction) = self.delete_keys(&job, which).await? else {
+        let Some((destruction, run)) = self.delete_keys(&job, which).await? else {
             return Ok(None);
         };
         self.keyring.forget(org);
@@ -131,6 +133,9 @@ impl Destroyer {
             let reason = error.to_string();
             pending.push(Pending::Scrub { reason });
         }
+        if pending.is_empty() {
+            self.close(&job).await?;
+        }
         pending.extend(self.pending_root(&destruction));
         let now_ms = self.clock.now_ms();
         pending.extend(Pending::backups(
@@ -138,13 +143,9 @@ impl Destroyer {
             self.backups_lifetime,
             now_ms,
         ));
-        Ok(Some(Certificate::new(
-            org,
-            &destruction,
-            blobs_deleted,
-            self.clock.now_ms(),
-            pending,
-        )))
+        let issued_ms = self.clock.now_ms();
+        let certificate = Certificate::new(org, &destruction, blobs_deleted, issued_ms, pending);
+        Ok(Some(Destroyed { certificate, run }))
     }
 
     /// Deletes the keys, unless they are deleted already.
@@ -152,14 +153,14 @@ impl Destroyer {
         &self,
         job: &JobCatalog,
         which: Which,
-    ) -> Result<Option<Destruction>, OpsError> {
+    ) -> Result<Option<(Destruction, Run)>, OpsError> {
         let org = job.org();
         for _ in 0..ATTEMPTS {
             let platform = self.keyring.open_platform().await?;
             let row = self.platform.organization(org).await?;
             let row = platform.verify(row.ok_or(OpsError::NoSuchOrganization)?)?;
             if let Some(destruction) = row.destruction {
-                return Ok(Some(destruction));
+                return Ok(Some((destruction, Run::Later)));
             }
             // Judged by the row that the commit compares: whoever restores it in between wins.
             if !which.admits(&row, self.clock.now_ms()) {
@@ -180,13 +181,40 @@ impl Destroyer {
             let destroyed = platform.authenticate(OrganizationRow {
                 slug: None,
                 state: OrgState::Destroyed,
+                // Until it is closed, a job comes back to it.
+                delete_after_ms: Some(destruction.at_ms),
                 destruction: Some(destruction),
                 sequence: row.sequence + 1,
                 ..row
             })?;
             match job.commit(Mutation::DestroyOrganization(destroyed)).await {
-                Ok(_) => return Ok(Some(destruction)),
+                Ok(_) => return Ok(Some((destruction, Run::First))),
                 // The row was changed meanwhile, or the platform's key rotated.
+                Err(CommitError::Conflict(Conflict::Changed | Conflict::KeyClosed { .. })) => {
+                    self.keyring.forget(OrgId::PLATFORM);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(OpsError::Changed)
+    }
+
+    /// Notes that no run has anything left to do.
+    async fn close(&self, job: &JobCatalog) -> Result<(), OpsError> {
+        for _ in 0..ATTEMPTS {
+            let platform = self.keyring.open_platform().await?;
+            let row = self.platform.organization(job.org()).await?;
+            let row = platform.verify(row.ok_or(OpsError::NoSuchOrganization)?)?;
+            if row.delete_after_ms.is_none() {
+                return Ok(());
+            }
+            let closed = platform.authenticate(OrganizationRow {
+                delete_after_ms: None,
+                sequence: row.sequence + 1,
+                ..row
+            })?;
+            match job.commit(Mutation::ReplaceOrganization(closed)).await {
+                Ok(_) => return Ok(()),
                 Err(CommitError::Conflict(Conflict::Changed | Conflict::KeyClosed { .. })) => {
                     self.keyring.forget(OrgId::PLATFORM);
                 }
@@ -291,12 +319,30 @@ impl Destroyer {
     }
 }
 
+/// An organization whose keys are gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destroyed {
+    /// How that stands now.
+    pub certificate: Certificate,
+    /// Which run this was.
+    pub run: Run,
+}
+
+/// Which run of a destruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// The one that deleted the keys.
+    First,
+    /// One that went on with what was outstanding.
+    Later,
+}
+
 /// Which organizations are destroyed.
 #[derive(Debug, Clone, Copy)]
 enum Which {
     /// Any: somebody says so.
     Any,
-    /// Those whose grace period has ended.
+    /// Those whose grace period has ended, and those destroyed already.
     Due,
     /// None that is not destroyed already.
     Destroyed,

@@ -5,8 +5,9 @@ use std::time::Duration;
 use names::{NodeId, OrgId};
 
 use super::OpsError;
+use super::administration::DESTROY_ORGANIZATION;
 use super::certificate::Certificate;
-use super::destroy::Destroyer;
+use super::destroy::{Destroyed, Destroyer, Run};
 use super::lock::Lock;
 use crate::audit::{Actor, Audit, Decision, Event, PlatformEvent};
 use crate::authz::{OfSecret, Operator, Rule, record_activity_as_operator};
@@ -24,6 +25,7 @@ use crate::vault::{Due, DueSecret, Ended, Vault};
 /// secrets whose recovery window has ended                 deleted with their values
 /// secrets that expire, or that somebody is reminded of    told in the activity log
 /// organizations whose grace period has ended              destroyed, with a certificate in the log
+/// destructions that were cut                              brought to their end, with the same
 /// ```
 ///
 /// What has run out is refused by whoever reads it, so nothing hangs on when this runs. One process
@@ -47,7 +49,7 @@ pub struct Expired {
     pub secrets: u64,
     /// Secrets of which something was told.
     pub reminders: u64,
-    /// Organizations destroyed.
+    /// Organizations destroyed, and destructions brought to their end that others began.
     pub organizations: u64,
 }
 
@@ -248,24 +250,32 @@ impl Expirer {
             lock.keep().await?;
             let org = row.unverified().org;
             match self.destroyer.destroy_due(&self.operator, org).await {
-                Ok(Some(certificate)) => {
+                Ok(Some(Destroyed { certificate, run })) => {
+                    let how = match run {
+                        Run::First => "after its grace period",
+                        Run::Later if certificate.is_swept() => "brought to its end",
+                        // That it was begun stands in the log, or will with its end.
+                        Run::Later => continue,
+                    };
                     destroyed += 1;
-                    self.record(&certificate).await?;
+                    self.record(&certificate, how).await?;
                 }
                 // Restored meanwhile.
                 Ok(None) => {}
+                // Somebody is at it.
+                Err(OpsError::Busy { .. }) => {}
                 Err(error) => tracing::error!(%org, %error, "an organization outlives its end"),
             }
         }
         Ok(destroyed)
     }
 
-    async fn record(&self, certificate: &Certificate) -> Result<(), OpsError> {
+    async fn record(&self, certificate: &Certificate, how: &str) -> Result<(), OpsError> {
         let json = serde_json::to_string(certificate).unwrap_or_default();
         let event = PlatformEvent {
             at_ms: self.clock.now_ms(),
             source: None,
-            what: format!("bulkhead:DestroyOrganization after its grace period: {json}"),
+            what: format!("{DESTROY_ORGANIZATION} {how}: {json}"),
         };
         Ok(self.audit.record_platform(event).await?)
     }

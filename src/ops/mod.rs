@@ -25,13 +25,13 @@ mod verify;
 mod tests;
 
 pub use administration::{
-    Act, Administration, AdministrationError, CreditActError, RecordedAccessKey,
+    Act, Administration, AdministrationError, CreditActError, DestroyActError, RecordedAccessKey,
 };
 pub use archive::{Archive, WrongSize, entry_name};
 pub use certificate::{Certificate, Pending};
 pub use checkpoint::{CheckpointError, Checkpoints};
 pub use collect::{Collected, Collector, CollectorSettings};
-pub use destroy::Destroyer;
+pub use destroy::{Destroyed, Destroyer, Run};
 pub use error::OpsError;
 pub use expire::{Expired, Expirer};
 pub use replays::{Answered, Pending as PendingAnswer, Replay, Replays};

@@ -387,7 +387,10 @@ impl From<OrganizationRow> for Organization {
             slug: row.slug,
             standing: standing(row.state),
             created_ms: row.created_ms,
-            delete_after_ms: row.delete_after_ms,
+            // Of a destroyed one it says since when.
+            delete_after_ms: row
+                .delete_after_ms
+                .filter(|_| row.state != OrgState::Destroyed),
         }
     }
 }

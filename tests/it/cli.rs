@@ -643,7 +643,17 @@ async fn what_cannot_be_taken_back_is_asked_about() {
         "deleting"
     );
 
-    // The operator destroys at once, here.
+    // The operator destroys at once, there and here.
+    let id = olivia.json(&["org", "show"])[0]["id"].clone();
+    let operator = Person::operator(house.control());
+    let destroy = ["org", "destroy", &slug, "--confirm"];
+    let said = operator.refused(&[&destroy[..], &["another"]].concat());
+    assert!(said.contains("nothing was destroyed"), "{said}");
+    assert_eq!(olivia.json(&["org", "show"])[0]["state"], "deleting");
+    let destroyed = operator.done(&[&destroy[..], &[&slug]].concat());
+    let certificate: Value = serde_json::from_str(&destroyed).expect("a certificate");
+    assert_eq!(certificate["organization"], id);
+    olivia.refused(&["org", "show"]);
     house.create_organization("doomed");
     let refused = house.run(&["org", "destroy", "doomed"]);
     let said = refusal(&["org", "destroy", "doomed"], refused);

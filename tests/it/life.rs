@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use bulkhead::audit::Outcome;
 use bulkhead::catalog::Fault;
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -331,6 +332,68 @@ async fn what_was_destroyed_is_certified_as_often_as_the_operator_asks() {
         let stranger = Bearer::showing(house.control(), authorization);
         assert_eq!(stranger.get(&certificate).await.status, 401);
     }
+}
+
+#[tokio::test]
+async fn the_operator_destroys_at_once_what_it_names_twice() {
+    let gateway = Gateway::start(TOKEN).await;
+    let owned = Owned::settle(&gateway).await;
+    owned.put("a", &vec![7; 300_000]).await;
+    gateway.tenant("other").await;
+    let operator = Bearer::new(gateway.control, TOKEN);
+    let id = operator.get("/organizations/acme").await;
+    let id = id.text("id").to_owned();
+    let destroy = async |bearer: &Bearer, named: &str, confirm: &str| {
+        let path = format!("/organizations/{named}/destroy");
+        bearer.post(&path, json!({ "confirm": confirm })).await
+    };
+    for (named, confirm) in [("acme", "other"), ("acme", id.as_str()), ("acme", "")] {
+        let refused = destroy(&operator, named, confirm).await;
+        assert_eq!((refused.status, refused.text("field")), (400, "confirm"));
+    }
+    let owner = Bearer::log_in(gateway.control, "ada@acme.test", Some("acme")).await;
+    let refused = destroy(&owner, "acme", "acme").await;
+    assert_eq!(refused.code(), "not-for-this-credential");
+    for nobody in ["nobody", "01234567-89ab-7def-8123-456789abcdef"] {
+        let refused = destroy(&operator, nobody, nobody).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (404, "no-such-organization")
+        );
+    }
+    let standing = operator.get("/organizations/acme").await;
+    assert_eq!(standing.text("state"), "active");
+
+    let destroyed = destroy(&operator, "acme", "acme").await;
+    assert_eq!(destroyed.status, 200, "{}", destroyed.body);
+    assert_eq!(destroyed.text("organization"), id);
+    assert_eq!(destroyed.body["objects_destroyed"], 1);
+    let blobs = destroyed.body["blobs_deleted"].as_u64().expect("a number");
+    assert!(blobs > 0, "{}", destroyed.body);
+    assert_eq!(owner.get("/self").await.status, 401);
+    let gone = operator.get("/organizations/acme").await;
+    assert_eq!((gone.status, gone.code()), (404, "no-such-organization"));
+    let others = operator.get("/organizations/other").await;
+    assert_eq!(others.text("state"), "active");
+    // Its name is free, and nobody else's organization is meant by it.
+    let again = destroy(&operator, "acme", "acme").await;
+    assert_eq!((again.status, again.code()), (404, "no-such-organization"));
+    let again = destroy(&operator, &id, &id).await;
+    assert_eq!(again.status, 200, "{}", again.body);
+    assert_eq!(again.body["destroyed_at"], destroyed.body["destroyed_at"]);
+    assert_eq!(again.body["blobs_deleted"], 0);
+
+    let log = gateway.platform_log().await;
+    let of_it = log.iter().filter_map(|entry| match &entry.outcome {
+        Outcome::Stated { reason } if reason.contains("bulkhead:DestroyOrganization") => {
+            reason.contains(&id).then_some(reason)
+        }
+        _ => None,
+    });
+    let of_it: Vec<_> = of_it.collect();
+    // Before and after, both times.
+    assert_eq!(of_it.len(), 4, "{of_it:?}");
+    assert!(of_it[1].contains("\"objects_destroyed\":1"), "{of_it:?}");
 }
 
 #[tokio::test]

@@ -183,7 +183,14 @@ pub(in crate::catalog) async fn organizations_wait_out_their_grace(store: &dyn S
     let by_time = [1, 2, 0].map(|n: usize| rows[n].1.clone());
     assert_row(&due(30, 10).await, &by_time);
     assert_row(&due(30, 2).await, &by_time[..2]);
-    gone.done(Mutation::DestroyOrganization(tagged(destroyed, 1)))
+    let mut swept = destroyed.clone();
+    (swept.delete_after_ms, swept.sequence) = (None, 4);
+    let destroyed = tagged(destroyed, 1);
+    gone.done(Mutation::DestroyOrganization(destroyed.clone()))
+        .await;
+    // Its keys are gone; what else there is of it may not be.
+    assert_row(&due(10, 10).await, std::slice::from_ref(&destroyed));
+    gone.done(Mutation::ReplaceOrganization(tagged(swept, 1)))
         .await;
     assert_row(&due(30, 10).await, &by_time[1..]);
 }

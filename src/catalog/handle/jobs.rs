@@ -63,7 +63,8 @@ impl Jobs {
         self.store.expired_records(kind, now_ms, max).await
     }
 
-    /// The organizations whose grace period before deletion has ended.
+    /// The organizations whose grace period before deletion has ended, and those whose destruction
+    /// has not come to its end.
     pub async fn organizations_due_for_destruction(
         &self,
         now_ms: u64,

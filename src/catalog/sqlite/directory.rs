@@ -72,10 +72,15 @@ pub(super) fn organizations_due_for_destruction(
         concat!(
             "SELECT ",
             organization_columns!(),
-            " FROM organizations WHERE delete_after_ms <= ?1 AND state = ?2
-              ORDER BY delete_after_ms, org_id LIMIT ?3"
+            " FROM organizations WHERE delete_after_ms <= ?1 AND state IN (?2, ?3)
+              ORDER BY delete_after_ms, org_id LIMIT ?4"
         ),
-        params![int(now_ms)?, OrgState::Deleting as u8, max],
+        params![
+            int(now_ms)?,
+            OrgState::Deleting as u8,
+            OrgState::Destroyed as u8,
+            max
+        ],
         unverified,
     )
 }

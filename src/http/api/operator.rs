@@ -13,8 +13,8 @@ use super::route::{Audience, PAGED, Route};
 use super::service::Api;
 use super::usage;
 use super::view::{
-    AccessKeyRequest, AccessKeyView, AccountView, NewAccessKeyView, NewOrganization,
-    OrganizationView, PageView, ProvisionedView, SignUp,
+    AccessKeyRequest, AccessKeyView, AccountView, DestructionRequest, NewAccessKeyView,
+    NewOrganization, OrganizationView, PageView, ProvisionedView, SignUp,
 };
 use crate::authz::read_usage_as_operator;
 use crate::http::pipeline::Answer;
@@ -27,6 +27,7 @@ pub(super) enum OperatorDoes {
     CreateOrganization,
     ListOrganizations,
     ChangeState(Transition),
+    Destroy,
     Certify,
     CreateAccessKey,
     ListAccessKeys,
@@ -86,6 +87,16 @@ pub(super) const ROUTES: &[Route] = &[
         "Lets a sealed organization be worked in again.",
     )
     .gives::<OrganizationView>(),
+    Route::post(
+        "/organizations/{org}/destroy",
+        "DestroyOrganization",
+        Audience::Operator,
+        Endpoint::Operator(OperatorDoes::Destroy),
+        "Destroys an organization's keys at once, and with them all that it has, for good; one that \
+         was destroyed is named by its identifier. Certifies how that stands.",
+    )
+    .takes::<DestructionRequest>()
+    .gives::<Certificate>(),
     Route::get(
         "/organizations/{org}/certificate",
         "GetCertificate",
@@ -173,6 +184,23 @@ pub(super) async fn answer(
                 .change_state(act, &slug(ask)?, transition)
                 .await?;
             shown(&OrganizationView::from(&changed))
+        }
+        OperatorDoes::Destroy => {
+            let DestructionRequest { confirm } = ask.json()?;
+            let named = ask.segment("org");
+            if confirm != named {
+                let problem = "it names another organization than the path: nothing was destroyed";
+                return Err(Problem::invalid(problem).at("confirm"));
+            }
+            let org = match named.parse::<OrgId>() {
+                Ok(org) => org,
+                Err(_) => {
+                    let slug = slug(ask)?;
+                    api.administration.organization(act, &slug).await?.org
+                }
+            };
+            let destroyed = api.administration.destroy(act, &api.destroyer, org);
+            shown(&destroyed.await?)
         }
         OperatorDoes::Certify => {
             let org = ask.segment("org").parse::<OrgId>();

@@ -56,3 +56,12 @@ pub struct DeletionRequest {
     #[schemars(range(min = 0, max = 90))]
     pub grace_days: Option<u32>,
 }
+
+/// What has to be said once more before an organization is destroyed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DestructionRequest")]
+pub struct DestructionRequest {
+    /// The organization, as the path names it.
+    pub confirm: String,
+}

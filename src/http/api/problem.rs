@@ -12,7 +12,7 @@ use crate::authn::{AuthnError, OpenIdError};
 use crate::authz::{Limit, Refusal};
 use crate::http::pipeline::{Answer, Content, DoorError, Fault};
 use crate::metering::UsageError;
-use crate::ops::AdministrationError;
+use crate::ops::{AdministrationError, DestroyActError};
 use crate::tenancy::TenancyError;
 use crate::vault::{Field, VaultError};
 
@@ -391,6 +391,15 @@ impl From<AdministrationError> for Problem {
         match error {
             AdministrationError::Tenancy(error) => error.into(),
             AdministrationError::Audit(error) => error.into(),
+        }
+    }
+}
+
+impl From<DestroyActError> for Problem {
+    fn from(error: DestroyActError) -> Self {
+        match error {
+            DestroyActError::Audit(error) => error.into(),
+            DestroyActError::Ops(error) => error.into(),
         }
     }
 }

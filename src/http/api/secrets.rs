@@ -1,8 +1,6 @@
 //! Secrets. A path stands in one segment of the URL, percent-encoded as a whole: `prod/db` is
 //! `/secrets/prod%2Fdb`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::header::LOCATION;
 use names::{SecretPath, SecretPrefix};
@@ -27,8 +25,8 @@ use crate::authz::{
 };
 use crate::http::pipeline::{Answer, Call};
 use crate::vault::{
-    Change, Check, Deletion, Description, Kind, NewSecret, Revealed, Settings, StageMove, State,
-    Value, VaultError, Written,
+    Change, Check, Deletion, Description, NewSecret, Revealed, Settings, StageMove, State,
+    VaultError, Written,
 };
 
 /// What is asked about secrets.

@@ -24,7 +24,7 @@ fn what_is_pending(certificate: &Certificate) -> Vec<&'static str> {
         .collect()
 }
 
-async fn assert_gone(house: &House, process: &Process, tenant: &Tenant) {
+pub(super) async fn assert_gone(house: &House, process: &Process, tenant: &Tenant) {
     let org = tenant.org;
     let opened = process.keyring.open_for_job(&process.job(org)).await;
     assert!(matches!(opened, Err(KeyringError::NoKey)));

@@ -4,6 +4,8 @@ use std::time::Duration;
 use names::{AccountId, NodeId, OrgId, SecretPath};
 use zeroize::Zeroizing;
 
+use super::crash_after;
+use super::destroy::assert_gone;
 use super::world::{House, Process, caller, operator};
 use crate::audit::Audit;
 use crate::authz::{
@@ -123,6 +125,77 @@ async fn an_organization_is_destroyed_when_its_grace_period_has_ended_unless_it_
     };
     assert_eq!(state(acme).await, OrgState::Destroyed);
     assert_eq!(state(other).await, OrgState::Active);
+    assert_eq!(expirer.round().await.unwrap(), Expired::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destruction_that_was_cut_anywhere_is_brought_to_its_end() {
+    let house = House::new();
+    let tenant = house.start().await.tenant("acme").await;
+    let org = tenant.org;
+    let (mut cut, mut whole) = (0, 0);
+    for steps in 0.. {
+        let house = house.copy();
+        let process = house.start().await;
+        let ended = crash_after(steps, process.destroyer().destroy(&operator(), org)).await;
+        drop(process);
+        let process = house.start().await;
+        let found = async || {
+            let row = process.platform.organization(org).await.unwrap().unwrap();
+            let row = row.unverified();
+            (row.state, row.delete_after_ms)
+        };
+        let before = found().await;
+        let expirer = expirer(&process);
+        let expired = expirer.round().await.unwrap();
+        match before {
+            // Nobody's intention is made up.
+            (OrgState::Active, None) => assert_eq!(expired, Expired::default()),
+            (OrgState::Destroyed, Some(_)) => {
+                assert_eq!(expired.organizations, 1, "after {steps} steps");
+                cut += 1;
+            }
+            // What came to its end is not gone over again.
+            (OrgState::Destroyed, None) => {
+                assert_eq!(expired, Expired::default(), "after {steps} steps");
+                whole += 1;
+            }
+            other => panic!("after {steps} steps: {other:?}"),
+        }
+        if before.0 == OrgState::Destroyed {
+            assert_eq!(found().await, (OrgState::Destroyed, None));
+            assert_gone(&house, &process, &tenant).await;
+            assert_eq!(process.findings().await, [""; 0], "after {steps} steps");
+        }
+        assert_eq!(expirer.round().await.unwrap(), Expired::default());
+        if ended.is_some() {
+            break;
+        }
+    }
+    assert!(cut > 3 && whole > 0, "{cut} were cut, {whole} were not");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_not_go_is_tried_again_and_certified_when_it_does() {
+    use crate::blobs::Fault;
+    let house = House::new();
+    let process = house.start().await;
+    let tenant = process.tenant("acme").await;
+    let asked = process
+        .tenancy
+        .ask_deletion(may_delete(tenant.org), Some(DAY));
+    asked.await.unwrap();
+    process.hand.advance(DAY);
+    let expirer = expirer(&process);
+    process.blobs.fail_writes_after(1, Fault::Unavailable);
+    assert_eq!(expirer.round().await.unwrap().organizations, 1);
+    for _ in 0..2 {
+        assert_eq!(expirer.round().await.unwrap(), Expired::default());
+        assert!(!process.stored(tenant.org).await.is_empty());
+    }
+    process.blobs.heal();
+    assert_eq!(expirer.round().await.unwrap().organizations, 1);
+    assert_gone(&house, &process, &tenant).await;
     assert_eq!(expirer.round().await.unwrap(), Expired::default());
 }
 

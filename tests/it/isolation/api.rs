@@ -278,6 +278,7 @@ fn body(route: &Route, names: &Names) -> Value {
         "OpenShare" => json!({ "token": names.of("share token") }),
         "CreateOrganization" => json!({ "slug": "another" }),
         "DeleteOrganization" => json!({ "grace_days": 7 }),
+        "DestroyOrganization" => json!({ "confirm": names.of("org") }),
         "ExplainAccess" => json!({
             "principal": names.of("principal"),
             "action": "s3:GetObject",

@@ -7,11 +7,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry};
+use bulkhead::audit::{ActivityReader, Audit, AuditReader, Entry, Logged};
 use bulkhead::authn::{Authn, OpenId};
 use bulkhead::authz::{Operator, Scope, read_activity_as_operator};
 use bulkhead::blobs::{self, Blobs, FaultyBlobs, ObjectBlobs};
-use bulkhead::catalog::{self, Catalog, Fault, FaultyStore, SqliteStore, Store, doors};
+use bulkhead::catalog::{
+    self, Catalog, Fault, FaultyStore, PlatformCatalog, SqliteStore, Store, doors,
+};
 use bulkhead::clock::{Clock, ManualClock};
 use bulkhead::config;
 use bulkhead::drive::{Drive, DriveSettings};
@@ -51,6 +53,7 @@ pub struct Gateway {
     store: Arc<FaultyStore>,
     blobs: Arc<FaultyBlobs>,
     catalog: Catalog,
+    platform: PlatformCatalog,
     keyring: Arc<Keyring>,
     tenancy: Arc<Tenancy>,
     audit: Arc<Audit>,
@@ -201,7 +204,11 @@ impl Gateway {
                     clock.clone(),
                     entropy.clone(),
                 ),
-                activity: ActivityReader::new(catalog.clone(), platform, Arc::clone(&keyring)),
+                activity: ActivityReader::new(
+                    catalog.clone(),
+                    platform.clone(),
+                    Arc::clone(&keyring),
+                ),
                 replays: Replays::new(
                     catalog.clone(),
                     Arc::clone(&keyring),
@@ -220,6 +227,7 @@ impl Gateway {
             store,
             blobs,
             catalog,
+            platform,
             keyring,
             tenancy,
             audit,
@@ -327,15 +335,23 @@ impl Gateway {
     /// The same of an organization that was made over the API.
     pub async fn log_of(&self, org: OrgId) -> Vec<Entry> {
         let permit = read_activity_as_operator(&self.operator, org);
-        let mut entries = Vec::new();
-        AuditReader::new(&self.catalog, Arc::clone(&self.keyring), permit)
-            .walk(&BTreeMap::new(), |logged| {
-                entries.push(logged.entry.clone());
-            })
-            .await
-            .expect("a log that can be read");
-        entries
+        let keyring = Arc::clone(&self.keyring);
+        entries(AuditReader::new(&self.catalog, keyring, permit)).await
     }
+
+    /// What is written in the platform's own.
+    pub async fn platform_log(&self) -> Vec<Entry> {
+        let (platform, keyring) = (self.platform.clone(), Arc::clone(&self.keyring));
+        entries(AuditReader::platform(&self.operator, platform, keyring)).await
+    }
+}
+
+async fn entries(log: AuditReader) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let taken = |logged: Logged<'_>| entries.push(logged.entry.clone());
+    let walked = log.walk(&BTreeMap::new(), taken).await;
+    walked.expect("a log that can be read");
+    entries
 }
 
 async fn serve_api(pipeline: Arc<Pipeline>, doors: (S3, SecretsManager, Sts)) -> SocketAddr {
