@@ -18,6 +18,7 @@ pub struct Credential {
     narrowing: Narrowing,
     label: Option<String>,
     parent: Option<AccessKeyId>,
+    identity: Option<[u8; 16]>,
 }
 
 /// What proves a credential.
@@ -45,6 +46,7 @@ impl Credential {
             narrowing,
             label: None,
             parent: None,
+            identity: None,
         }
     }
 
@@ -56,6 +58,16 @@ impl Credential {
     /// The same, as one that another credential made and that ends with it.
     pub fn made_by(self, parent: Option<AccessKeyId>) -> Self {
         Self { parent, ..self }
+    }
+
+    /// The same, as one that a linked identity was shown for, and that ends with that link.
+    pub fn got_by(self, identity: Option<[u8; 16]>) -> Self {
+        Self { identity, ..self }
+    }
+
+    /// The link of the identity that it was got by and that it ends with, if there is one.
+    pub fn identity(&self) -> Option<&[u8; 16]> {
+        self.identity.as_ref()
     }
 
     /// The credential that made it and that it ends with, if there is one.
@@ -120,6 +132,7 @@ impl Credential {
             policies: self.narrowing.policies.iter().map(stored_policy).collect(),
             label: self.label.as_deref(),
             parent: self.parent.as_ref().map(AccessKeyId::as_str),
+            identity: self.identity.as_ref().map(|identity| &identity[..]),
         };
         // At its full size from the start, so that no copy is left behind by growing.
         let size = minicbor::len(&stored);
@@ -181,6 +194,10 @@ impl Credential {
                 Some(parent) => Some(AccessKeyId::parse(parent).ok()?),
                 None => None,
             },
+            identity: match stored.identity {
+                Some(identity) => Some(identity.try_into().ok()?),
+                None => None,
+            },
         })
     }
 }
@@ -211,6 +228,9 @@ struct Stored<'a> {
     label: Option<&'a str>,
     #[b(9)]
     parent: Option<&'a str>,
+    #[b(10)]
+    #[cbor(with = "minicbor::bytes")]
+    identity: Option<&'a [u8]>,
 }
 
 /// The statements of a policy.

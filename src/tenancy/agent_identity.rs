@@ -3,10 +3,10 @@
 
 use names::{AccessKeyId, OrgId, PrincipalId};
 
-use super::credential::{CredentialRequest, NewCredential};
+use super::credential::{CredentialRequest, Issue, NewCredential};
 use super::error::TenancyError;
 use super::identity::{LinkedIdentity, OidcLinkBody, identity_name};
-use super::record::{Held, Refused, draft, insertion};
+use super::record::{ATTEMPTS_MAX, Held, Refused, draft, insertion};
 use super::service::{Tenancy, principal};
 use crate::authz::{
     Caller, CreateOwnCredential, Identity, ManageAgents, Permit, ReadAgents, SubjectKind,
@@ -57,8 +57,8 @@ impl Tenancy {
         Ok(links.iter().map(Held::linked).collect())
     }
 
-    /// Takes an identity from an agent. The sessions that it has stay until they end or are
-    /// revoked.
+    /// Takes an identity from an agent, and ends the sessions that the agent got by it. From the
+    /// first step on it gets no more; one that was interrupted is unlinked again.
     pub async fn unlink_agent_identity(
         &self,
         permit: Permit<ManageAgents>,
@@ -67,11 +67,38 @@ impl Tenancy {
     ) -> Result<(), TenancyError> {
         let agent = principal(&permit, SubjectKind::Agent)?;
         let links = self.agent_links(permit.org(), agent).await?;
-        let link = links.iter().find(|link| link.body.is_of(issuer, subject));
-        let link = link.ok_or(TenancyError::NoSuch("identity"))?;
-        Ok(self
-            .commit_records(OrgId::PLATFORM, vec![link.deletion()], Vec::new())
-            .await?)
+        let mut links = links.into_iter();
+        let link = links.find(|link| link.body.is_of(issuer, subject));
+        let mut link = link.ok_or(NO_SUCH_IDENTITY)?;
+        if link.row.state != UNLINKING {
+            link.row.state = UNLINKING;
+            let platform = self.keyring.open_platform().await?;
+            let writes = vec![link.replacement(&platform)?];
+            self.commit_records(OrgId::PLATFORM, writes, Vec::new())
+                .await?;
+        }
+        let id = link.row.id;
+        self.revoke_all(permit.org(), agent, |_, record| {
+            record.identity() == Some(&id)
+        })
+        .await?;
+        for _ in 0..ATTEMPTS_MAX {
+            let held = self.record::<OidcLinkBody>(OrgId::PLATFORM, &id).await?;
+            // Somebody else unlinks it, too.
+            let Some(held) = held else {
+                return Ok(());
+            };
+            let writes = vec![held.deletion()];
+            match self
+                .commit_records(OrgId::PLATFORM, writes, Vec::new())
+                .await
+            {
+                Ok(()) | Err(Refused::Conflict(Conflict::Missing)) => return Ok(()),
+                Err(refused) if refused.is_worth_retrying() => {}
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+        Err(TenancyError::Changed)
     }
 
     /// The agent of an organization that an identity is linked to.
@@ -90,6 +117,17 @@ impl Tenancy {
         issuer: &str,
         subject: &str,
     ) -> Result<Option<PrincipalId>, TenancyError> {
+        let link = self.agent_link(org, issuer, subject).await?;
+        Ok(link.and_then(|link| link.row.parent.map(PrincipalId::from_bytes)))
+    }
+
+    /// The link of an identity to an agent, unless it is being taken away.
+    async fn agent_link(
+        &self,
+        org: OrgId,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<Held<OidcLinkBody>>, TenancyError> {
         let lookup = self.agent_identity_lookup(org, issuer, subject).await?;
         let held = self
             .record_by_lookup::<OidcLinkBody>(OrgId::PLATFORM, &lookup)
@@ -97,12 +135,11 @@ impl Tenancy {
         let Some(held) = held else {
             return Ok(None);
         };
-        match held.row.parent {
-            Some(agent) if held.body.is_of(issuer, subject) && held.body.is_in(org) => {
-                Ok(Some(PrincipalId::from_bytes(agent)))
-            }
-            _ => Err(TenancyError::misplaced("an identity")),
+        let is_asked_for = held.body.is_of(issuer, subject) && held.body.is_in(org);
+        if !is_asked_for || held.row.parent.is_none() {
+            return Err(TenancyError::misplaced("an identity"));
         }
+        Ok(Some(held).filter(|held| held.row.state != UNLINKING))
     }
 
     /// An id for a session that is about to be made, so that what makes it can stand under that
@@ -111,19 +148,38 @@ impl Tenancy {
         self.draw_credential_id()
     }
 
-    /// Makes the session of a caller that has proven an identity: the one that it is named by.
+    /// Makes the session of a caller that has proven an identity: the one that it is named by, and
+    /// that ends when the identity is unlinked. None, if that has happened.
     pub async fn create_identity_session(
         &self,
         permit: Permit<CreateOwnCredential>,
         caller: &Caller,
+        identity: &Identity,
         request: CredentialRequest,
-    ) -> Result<NewCredential, TenancyError> {
+    ) -> Result<Option<NewCredential>, TenancyError> {
         if (caller.org(), caller.principal()) != (permit.org(), permit.principal()) {
             let what = "a permit of another caller".to_owned();
             return Err(TenancyError::Unavailable(what));
         }
-        let issue = self.asked(permit.org(), permit.principal(), request)?;
-        self.issue_as(caller.credential().clone(), issue).await
+        let (org, agent) = (permit.org(), permit.principal());
+        let (issuer, subject) = (identity.issuer(), identity.subject());
+        let is_agents = |link: &Held<_>| link.row.parent == Some(*agent.bytes());
+        let link = self.agent_link(org, issuer, subject).await?;
+        let Some(link) = link.filter(is_agents) else {
+            return Ok(None);
+        };
+        let issue = Issue {
+            identity: Some(link.row.id),
+            ..self.asked(org, agent, request)?
+        };
+        let made = self.issue_as(caller.credential().clone(), issue).await?;
+        // Whoever unlinked it meanwhile may have looked for sessions before this one was there.
+        let linked = self.agent_link(org, issuer, subject).await?;
+        if linked.is_some_and(|linked| linked.row.id == link.row.id) {
+            return Ok(Some(made));
+        }
+        self.revoke(org, &made.credential.id, |_| true).await?;
+        Ok(None)
     }
 
     async fn agent_links(
@@ -152,5 +208,8 @@ impl Tenancy {
     }
 }
 
+const NO_SUCH_IDENTITY: TenancyError = TenancyError::NoSuch("identity");
+/// The state of a link whose sessions are being ended; it is 1 before.
+const UNLINKING: u8 = 2;
 /// The kind of the names that are identities of agents, each in its organization.
 const AGENT_IDENTITY: &str = "oidc-agent-identity";

@@ -52,6 +52,7 @@ impl Tenancy {
             expires_ms: Some(row.expires_ms.unwrap_or(end_ms).min(end_ms)),
             label: Some(LABEL.to_owned()),
             parent: Some(shown.credential().clone()),
+            identity: None,
         };
         let made = self.issue(issue).await?;
         let source = source.map(Source::of);

@@ -121,13 +121,14 @@ impl Attempts {
 }
 
 impl Tenancy {
-    /// Counts an attempt to open a share link, before it is judged.
-    pub fn begin_opening_share(&self, source: IpAddr) -> Result<(), TenancyError> {
+    /// Counts an attempt of somebody who names no account, before it is judged: to open a share
+    /// link, or to log in by a provider.
+    pub fn begin_attempt(&self, source: IpAddr) -> Result<(), TenancyError> {
         self.attempts.from(Some(Source::of(source)))
     }
 
-    /// Takes the count of one back that opened its link.
-    pub fn opened_share(&self, source: IpAddr) {
+    /// Takes the count of one back that succeeded.
+    pub fn attempt_succeeded(&self, source: IpAddr) {
         self.attempts.take_back(Source::of(source));
     }
 }

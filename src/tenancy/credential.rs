@@ -91,6 +91,8 @@ pub(super) struct Issue {
     pub(super) label: Option<String>,
     /// The credential that makes it and that it ends with.
     pub(super) parent: Option<AccessKeyId>,
+    /// The link of the identity that it is got by and that it ends with.
+    pub(super) identity: Option<[u8; 16]>,
 }
 
 impl Tenancy {
@@ -267,6 +269,7 @@ impl Tenancy {
             expires_ms: request.expires_ms,
             label: request.label.map(|label| label.as_str().to_owned()),
             parent: None,
+            identity: None,
         })
     }
 
@@ -304,7 +307,8 @@ impl Tenancy {
         let platform = self.keyring.open_platform().await?;
         let record = Credential::new(id, proof, issue.kind, issue.narrowing)
             .labelled(issue.label)
-            .made_by(issue.parent);
+            .made_by(issue.parent)
+            .got_by(issue.identity);
         let row = CredentialRow {
             lookup,
             org: issue.org,

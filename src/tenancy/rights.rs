@@ -11,7 +11,7 @@ use super::member::MemberBody;
 use super::record::Held;
 use super::service::Tenancy;
 use super::team::{TeamBody, TeamSeatBody};
-use crate::authz::{Caller, Rights, Standing, Subject};
+use crate::authz::{Caller, LinkHolder, Rights, Standing, Subject};
 use crate::catalog::Stamp;
 
 /// What principals may do, as long as nothing changed among the rights of their organization or
@@ -39,6 +39,16 @@ impl Tenancy {
     /// for.
     pub async fn rights(&self, caller: &Caller) -> Result<Arc<Rights>, TenancyError> {
         self.rights_of(caller.org(), caller.principal()).await
+    }
+
+    /// Whether the member or agent who made a share link is still there, and works.
+    pub async fn is_at_work(
+        &self,
+        holder: &LinkHolder,
+        maker: PrincipalId,
+    ) -> Result<bool, TenancyError> {
+        let rights = self.rights_of(holder.org(), maker).await?;
+        Ok(rights.subject != Subject::Nobody)
     }
 
     pub(super) async fn rights_of(

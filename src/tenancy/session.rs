@@ -266,6 +266,7 @@ impl Tenancy {
             expires_ms: Some(expires_ms),
             label: None,
             parent: None,
+            identity: None,
         };
         let NewCredential { credential, shown } = self.issue(issue).await?;
         let Shown::Bearer(token) = shown else {

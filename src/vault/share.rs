@@ -167,6 +167,11 @@ impl ShareToken {
 }
 
 impl ReadyShare {
+    /// Who made it. It is opened for nobody once that one is gone.
+    pub fn maker(&self) -> PrincipalId {
+        PrincipalId::from_bytes(self.body.by)
+    }
+
     /// The secret that it shows.
     pub fn path(&self) -> &SecretPath {
         &self.path

@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from provider import CLIENT_SECRET, Provider
-from server import REGION, Key, Server
+from server import PASSWORD, REGION, Key, Server
 
 HOME = "https://console.example/back"
 
@@ -302,6 +302,34 @@ def test_a_web_identity(anybody, agent, owner, provider, sts, using):
     assert s3.get_object(Bucket="docs", Key="reports/a")
 
 
+def test_a_session_ends_with_the_identity_that_it_came_by(
+    anybody, owner, provider, sts, using, objects
+):
+    agent = owner.of_org("POST", "/agents", {"name": "Walker"})["id"]
+    grant = {
+        "subject": {"agent": agent},
+        "actions": ["s3:GetObject"],
+        "resources": ["drive:docs/reports/*"],
+    }
+    owner.of_org("POST", "/grants", grant)
+    asked = {"RoleArn": role(sts, f"agents/{agent}"), "RoleSessionName": "walk"}
+    audience = f"urn:bulkhead:organization:{owner.org}"
+    identities = f"/agents/{agent}/identities"
+    assume = anybody.assume_role_with_web_identity
+    place = {"Bucket": "docs", "Key": "reports/a"}
+    s3 = {}
+    for subject in ["walker", "runner-up"]:
+        identity = {"issuer": provider.issuer, "subject": subject}
+        owner.of_org("POST", identities, identity)
+        s3[subject] = using(assume(**asked, WebIdentityToken=provider.token(subject, audience)))
+        assert s3[subject].get_object(**place)
+    owner.of_org("DELETE", f"{identities}?issuer={provider.issuer}&subject=walker")
+    assert refused(s3["walker"].get_object, **place) == "InvalidAccessKeyId"
+    assert s3["runner-up"].get_object(**place)
+    token = provider.token("walker", audience)
+    assert refused(assume, **asked, WebIdentityToken=token) == "AccessDenied"
+
+
 def test_the_command_line(server, sts, agent, owner, provider, run, tmp_path, objects):
     def aws(*arguments, fails=False, **environment):
         environment = {
@@ -373,6 +401,42 @@ def test_somebody_logs_in_at_a_provider(server, owner, provider):
     named = f"?issuer={provider.issuer}&subject=ada-at-work"
     owner.ask("DELETE", f"/account/identities{named}")
     assert status("", "POST", "/sessions/oidc", back("ada-at-work")) == 401
+
+
+def test_attempts_to_log_in_at_a_provider_are_counted(provider, tmp_path):
+    # A server of its own: all that come from here are locked out in the end.
+    server = Server(tmp_path, tls=False)
+    settings = tmp_path / "bulkhead.toml"
+    settings.write_text(provider.settings("work"))
+    server.settings["BULKHEAD_CONFIG"] = settings
+    server.settings["BULKHEAD_OIDC_WORK_CLIENT_SECRET"] = CLIENT_SECRET
+    server.start()
+    owner = Owner(server, "ada@example.com")
+    ask = {"provider": "work", "redirect_uri": HOME}
+
+    def back():
+        here = server.ask("", "POST", "/sessions/oidc/begin", ask)
+        code, state = provider.approve(here["authorization_url"], "ada-at-work")
+        return ask | {"ticket": here["ticket"], "state": state, "code": code}
+
+    def status(path, body):
+        with pytest.raises(AssertionError) as caught:
+            server.ask("", "POST", path, body)
+        return caught.value.__cause__.code
+
+    owner.ask("POST", "/account/identities", back())
+    forged = back() | {"state": "0" * 64}
+    # By her password she came from here before, which was the first of a hundred.
+    assert [status("/sessions/oidc", forged) for _ in range(98)] == [401] * 98
+    # Whoever gets in is counted out again.
+    for _ in range(3):
+        assert server.ask("", "POST", "/sessions/oidc", back())["organization"] == owner.org
+    assert status("/sessions/oidc", forged) == 401
+    for body in [forged, back()]:
+        assert status("/sessions/oidc", body) == 429
+    password = {"email": owner.email, "password": PASSWORD}
+    assert status("/sessions", password) == 429, "they are counted together"
+    server.stop()
 
 
 def test_what_was_done_is_in_the_log(owner, sts):

@@ -574,6 +574,58 @@ async fn a_link_shows_nothing_that_is_deleted_or_anothers() {
 }
 
 #[tokio::test]
+async fn a_link_ends_with_whoever_made_it() {
+    let world = World::start().await;
+    world.create(text("a", "one")).await;
+    let anybody = Bearer::showing(world.gateway.control, None);
+    let agent = world.agent("Robot").await;
+    let member = world.member("bob@example.com").await;
+    let rights = &["vault:reveal", "vault:share"];
+    for (id, kind) in [(&agent.id, "agent"), (&member.id, "member")] {
+        world.grant(id, kind, rights, "secret:*").await;
+    }
+    let share = async |bearer: &Bearer| {
+        let made = bearer.post(&world.secret("a/shares"), json!({})).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        made.text("token").to_owned()
+    };
+    let opens = async |token: &str| {
+        let reply = anybody.open(token).await;
+        (reply.status, reply.text("code").to_owned())
+    };
+    let ended = (404, "no-such-share".to_owned());
+
+    // A suspended agent's links rest; a deleted one's are of no use.
+    let (first, second) = (share(&agent.bearer).await, share(&agent.bearer).await);
+    let of_agent = |rest: &str| format!("{}/agents/{}{rest}", world.org, agent.id);
+    let suspended = world.owner.post(&of_agent("/suspend"), Value::Null).await;
+    assert_eq!(suspended.status, 200);
+    assert_eq!(opens(&first).await, ended);
+    let resumed = world.owner.post(&of_agent("/resume"), Value::Null).await;
+    assert_eq!(resumed.status, 200);
+    assert_eq!(anybody.open(&first).await.status, 200);
+    assert_eq!(world.owner.delete(&of_agent("")).await.status, 204);
+    assert_eq!(opens(&second).await, ended);
+
+    let (first, second) = (share(&member.bearer).await, share(&member.bearer).await);
+    assert_eq!(anybody.open(&first).await.status, 200);
+    let removed = format!("{}/members/{}", world.org, member.id);
+    assert_eq!(world.owner.delete(&removed).await.status, 204);
+    assert_eq!(opens(&second).await, ended);
+
+    // The owner's own still opens, and the organization knows of those that were refused.
+    let link = world.share("a", json!({})).await;
+    assert_eq!(anybody.open(&link.token).await.status, 200);
+    let log = world.log().await;
+    let refused = log.iter().filter(|entry| {
+        let is_refused = matches!(&entry.outcome, Outcome::Refused { reason }
+            if reason.contains("who made the share link"));
+        entry.action == "vault:open-share" && entry.resource == "secret:a" && is_refused
+    });
+    assert_eq!(refused.count(), 3);
+}
+
+#[tokio::test]
 async fn whoever_may_not_reveal_makes_no_link() {
     let world = World::start().await;
     world.create(text("a", "one")).await;

@@ -13,6 +13,7 @@ use super::view::PageView;
 use crate::audit::SignInMethod;
 use crate::authn::Returned;
 use crate::authz::{Action, Identity, ManageAgents, OfSubject, ReadAgents, SubjectKind};
+use crate::http::net::Peer;
 use crate::http::pipeline::{Answer, Call, Visit};
 use crate::tenancy::SignedIn;
 
@@ -89,7 +90,7 @@ pub(super) const ROUTES: &[Route] = &[
         "UnlinkAgentIdentity",
         Audience::Organization,
         Endpoint::Identities(Identities::UnlinkAgent),
-        "Takes an identity from an agent; the sessions that it has stay until they end.",
+        "Takes an identity from an agent, and ends the sessions that the agent got by it.",
     )
     .does(ManageAgents::NAME, AGENT)
     .asks(ONE),
@@ -162,8 +163,17 @@ pub(super) async fn begin(api: &Api, ask: &Ask) -> Result<Answer, Problem> {
     })
 }
 
-/// Begins a session for whoever comes back from a provider.
-pub(super) async fn log_in(api: &Api, visit: &Visit, ask: &Ask) -> Result<Answer, Problem> {
+/// Begins a session for whoever comes back from a provider. Attempts are counted by where they come
+/// from, together with those to log in by a password.
+pub(super) async fn log_in(
+    api: &Api,
+    visit: &Visit,
+    peer: &Peer,
+    ask: &Ask,
+) -> Result<Answer, Problem> {
+    let source = peer.address.ip();
+    let counted = api.tenancy.begin_attempt(source);
+    counted.inspect_err(|_| visit.sign_in_refused())?;
     let returned: LogInReturned = ask.json()?;
     let identity = api
         .proven(&returned)
@@ -171,6 +181,7 @@ pub(super) async fn log_in(api: &Api, visit: &Visit, ask: &Ask) -> Result<Answer
         .inspect_err(|_| visit.sign_in_refused())?;
     let session = api.tenancy.log_in_by_identity(&identity).await;
     let session = session.inspect_err(|_| visit.sign_in_refused())?;
+    api.tenancy.attempt_succeeded(source);
     let session = match &returned.organization {
         Some(named) => api.session_elsewhere(visit, session, named).await?,
         None => session,

@@ -152,7 +152,7 @@ pub(super) async fn answer(
         }
         Public::OpenShare => shares::open(api, visit, peer, ask).await,
         Public::BeginOidc => identities::begin(api, ask).await,
-        Public::LogInByOidc => identities::log_in(api, visit, ask).await,
+        Public::LogInByOidc => identities::log_in(api, visit, peer, ask).await,
         Public::JoinAsNew => {
             let NewMember {
                 token,

@@ -37,7 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         "ListSecretShares",
         Audience::Organization,
         Endpoint::Shares(Shares::List),
-        "Lists the share links of a secret that have not ended, opened ones among them.",
+        "Lists the share links of a secret that have not run out, opened ones among them.",
     )
     .does(DescribeSecret::NAME, None)
     .gives::<PageView<ShareView>>(),
@@ -46,7 +46,7 @@ pub(super) const ROUTES: &[Route] = &[
         "ShareSecret",
         Audience::Organization,
         Endpoint::Shares(Shares::Create),
-        "Makes a link that shows a version once to whoever holds its token. Whoever makes one may reveal what it shows.",
+        "Makes a link that shows a version once to whoever holds its token, for as long as who made it is a member or a working agent. Whoever makes one may reveal what it shows.",
     )
     .does(ShareSecret::NAME, None)
     .takes::<ShareRequest>()
@@ -124,12 +124,12 @@ pub(super) async fn open(
     ask: &Ask,
 ) -> Result<Answer, Problem> {
     let source = peer.address.ip();
-    api.tenancy.begin_opening_share(source)?;
+    api.tenancy.begin_attempt(source)?;
     let ShareOpening { token } = ask.json()?;
     let token = Zeroizing::new(token);
     match opened(api, visit, &token).await {
         Ok(opened) => {
-            api.tenancy.opened_share(source);
+            api.tenancy.attempt_succeeded(source);
             view(&opened)
         }
         Err(Refused::ByVault(VaultError::NoSuchShare)) => {
@@ -176,6 +176,11 @@ async fn opened(api: &Api, visit: &Visit, text: &str) -> Result<OpenedShare, Ref
             path: ready.path().clone(),
         };
         let resource = resource.to_string();
+        if !api.tenancy.is_at_work(&holder, ready.maker()).await? {
+            let rule = "who made the share link is gone, or suspended".to_owned();
+            record(visit, &holder, resource, Decision::Refused { rule }).await?;
+            return Err(Refused::ByVault(VaultError::NoSuchShare));
+        }
         record(visit, &holder, resource.clone(), Decision::Intended).await?;
         match vault.open_share(&permit, &token, *ready).await {
             Ok(opened) => {

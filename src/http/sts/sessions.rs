@@ -103,8 +103,9 @@ pub(super) async fn of_identity(
     let request = request(sts, narrowing(asked), seconds, Some(label(asked)?));
     let made = sts
         .tenancy()
-        .create_identity_session(permit, call.caller(), request)
-        .await?;
+        .create_identity_session(permit, call.caller(), vouched.identity(), request)
+        .await?
+        .ok_or_else(|| no_such_role("AssumeRoleWithWebIdentity"))?;
     let made = Made::of(call, made)?;
     let agent = Assumed::Agent(call.caller().principal());
     let account = call.caller().org().account_number();

@@ -109,6 +109,57 @@ async fn a_provider_vouches_for_an_agent() {
 }
 
 #[tokio::test]
+async fn a_session_ends_with_the_identity_that_it_was_got_by() {
+    let house = House::new().await;
+    let ada = house.owner("ada").await;
+    let org = ada.caller.org();
+    for path in ["/docs", "/docs/a"] {
+        assert_eq!(house.s3(&ada.client, "PUT", path).await, "200");
+    }
+    let agent = house.agent(&ada, "runner", "docs").await;
+    let mut sessions = Vec::new();
+    for subject in ["first", "second"] {
+        house.link(&ada, agent, subject).await;
+        let token = house.token(org, subject);
+        let answer = house.assume(org, agent, &token, "").await;
+        sessions.push(house.shown(&answer));
+        // One that the session made.
+        let role = role(org, "viewer", "chained");
+        let made = house
+            .sts(
+                &sessions[sessions.len() - 1],
+                &format!("Action=AssumeRole{role}"),
+            )
+            .await;
+        sessions.push(house.shown(&made));
+    }
+    let reads = async || {
+        let mut statuses = Vec::new();
+        for session in &sessions {
+            statuses.push(house.s3(session, "GET", "/docs/a").await);
+        }
+        statuses
+    };
+    assert_eq!(reads().await, ["200"; 4]);
+    let one = || house.one::<ManageAgents>(&ada, SubjectKind::Agent, agent);
+    let issuer = house.provider.issuer();
+    let tenancy = &house.world.tenancy;
+    let unlinked = tenancy.unlink_agent_identity(one().await, &issuer, "first");
+    unlinked.await.unwrap();
+    let gone = "403 InvalidAccessKeyId";
+    assert_eq!(reads().await, [gone, gone, "200", "200"]);
+    let token = house.token(org, "first");
+    let answer = house.assume(org, agent, &token, "").await;
+    assert_eq!(answer.error(), (403, "AccessDenied"));
+    let again = tenancy.unlink_agent_identity(one().await, &issuer, "first");
+    assert!(again.await.is_err());
+    // Linked again, it is another link: what it ended stays ended.
+    house.link(&ada, agent, "first").await;
+    assert_eq!(house.assume(org, agent, &token, "").await.status, 200);
+    assert_eq!(reads().await, [gone, gone, "200", "200"]);
+}
+
+#[tokio::test]
 async fn nobody_learns_which_agents_there_are() {
     let house = House::new().await;
     let (ada, eve) = (house.owner("ada").await, house.owner("eve").await);
