@@ -2,10 +2,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use names::{OrgId, Slug};
+use names::{BucketName, OrgId, Slug};
 
 use super::*;
-use crate::catalog::{Fault, FaultyStore, RecordKind};
+use crate::blobs::ObjectBlobs;
+use crate::catalog::{Fault, FaultyStore, RecordKind, doors};
+use crate::config::Config;
+use crate::drive::{Drive, DriveSettings};
 use crate::keyring::KeyringError;
 use crate::ops::fixture::{Client, Place, World};
 
@@ -224,5 +227,74 @@ async fn wherever_a_start_ends_the_next_one_shows_a_key() {
             }
         }
         assert!(ended_at_all);
+    }
+}
+
+/// What makes organizations in a process whose settings have one template, with a bucket.
+fn provisioner(world: &World, bucket: &str) -> Provisioner {
+    let text = format!("[[template]]\nname = \"standard\"\nbuckets = [{bucket:?}]\n");
+    let config = Config::from_sources(Some(("b.toml".as_ref(), &text)), []).unwrap();
+    let (catalog, ..) = doors(Arc::clone(&world.store));
+    let drive = Drive::new(
+        catalog,
+        Arc::new(ObjectBlobs::memory()),
+        Arc::clone(&world.keyring),
+        DriveSettings {
+            inline_max: 1000,
+            memory_max: 64 << 20,
+            opaque_etags: false,
+            trash_delay: std::time::Duration::ZERO,
+        },
+        world.clock.clone(),
+        world.entropy.clone(),
+    );
+    Provisioner::new(ProvisionerParts {
+        platform: world.platform.clone(),
+        keyring: Arc::clone(&world.keyring),
+        tenancy: Arc::clone(&world.tenancy),
+        administration: Arc::clone(&world.administration),
+        drive: Arc::new(drive),
+        templates: Templates::read(&config.templates).unwrap(),
+        clock: world.clock.clone(),
+        entropy: world.entropy.clone(),
+    })
+}
+
+/// A call that was cut goes on with what its template said when it came first, if anything of it
+/// was written.
+#[tokio::test]
+async fn what_is_under_way_is_finished_as_its_template_was() {
+    let wish = Wish {
+        slug: Slug::parse("acme").unwrap(),
+        name: None,
+        owner: None,
+        template: Some("standard".to_owned()),
+        plan: Part::OfTemplate,
+        agents: Part::OfTemplate,
+        access_key: Part::OfTemplate,
+        buckets: Part::OfTemplate,
+    };
+    for commits in 0.. {
+        let place = Place::new();
+        let store = Arc::new(FaultyStore::new(place.store()));
+        let world = place.start_on(store.clone()).await.unwrap();
+        let (before, after) = (provisioner(&world, "before"), provisioner(&world, "after"));
+        store.fail_commits_after(commits, Fault::Unavailable);
+        let request: &[&[u8]] = &[b"request"];
+        let cut = before.provision(&world.act(), "key", request, &wish).await;
+        store.heal();
+        let done = after.provision(&world.act(), "key", request, &wish).await;
+        let done = done.unwrap();
+        let bucket = if commits == 0 { "after" } else { "before" };
+        assert_eq!(
+            done.buckets,
+            [BucketName::parse(bucket).unwrap()],
+            "after {commits} commits"
+        );
+        assert_eq!(done.is_repetition, cut.is_ok());
+        if cut.is_ok() {
+            assert!(commits > 3, "{commits} commits are not all of it");
+            break;
+        }
     }
 }
