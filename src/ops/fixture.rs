@@ -2,7 +2,9 @@
 //! clients that sign for it.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use names::{AccessKeyId, NodeId, OrgId, Slug};
 use sha2::{Digest, Sha256};
@@ -407,6 +409,22 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
         .chain_update(inner)
         .finalize()
         .into()
+}
+
+/// Runs a job until it has waited `steps` times, and ends it there as a crash does. Returns what
+/// it gave if it came to its end before.
+pub(crate) async fn crash_after<T>(steps: usize, job: impl Future<Output = T>) -> Option<T> {
+    let mut job = pin!(job);
+    let mut waited = 0;
+    std::future::poll_fn(|context| match job.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if waited == steps => Poll::Ready(None),
+        Poll::Pending => {
+            waited += 1;
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 /// 2026-01-01T00:00:00Z.

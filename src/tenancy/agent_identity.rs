@@ -65,35 +65,48 @@ impl Tenancy {
         issuer: &str,
         subject: &str,
     ) -> Result<(), TenancyError> {
-        let agent = principal(&permit, SubjectKind::Agent)?;
-        let links = self.agent_links(permit.org(), agent).await?;
-        let mut links = links.into_iter();
-        let link = links.find(|link| link.body.is_of(issuer, subject));
-        let mut link = link.ok_or(NO_SUCH_IDENTITY)?;
-        if link.row.state != UNLINKING {
-            link.row.state = UNLINKING;
-            let platform = self.keyring.open_platform().await?;
-            let writes = vec![link.replacement(&platform)?];
-            self.commit_records(OrgId::PLATFORM, writes, Vec::new())
-                .await?;
-        }
-        let id = link.row.id;
-        self.revoke_all(permit.org(), agent, |_, record| {
-            record.identity() == Some(&id)
-        })
-        .await?;
+        let (org, agent) = (permit.org(), principal(&permit, SubjectKind::Agent)?);
+        let link = self.close_link(org, agent, issuer, subject).await?;
+        self.revoke_all(org, agent, |_, record| record.identity() == Some(&link))
+            .await?;
         for _ in 0..ATTEMPTS_MAX {
-            let held = self.record::<OidcLinkBody>(OrgId::PLATFORM, &id).await?;
+            let held = self.record::<OidcLinkBody>(OrgId::PLATFORM, &link).await?;
             // Somebody else unlinks it, too.
             let Some(held) = held else {
                 return Ok(());
             };
             let writes = vec![held.deletion()];
-            match self
-                .commit_records(OrgId::PLATFORM, writes, Vec::new())
-                .await
-            {
+            let deleted = self.commit_records(OrgId::PLATFORM, writes, Vec::new());
+            match deleted.await {
                 Ok(()) | Err(Refused::Conflict(Conflict::Missing)) => return Ok(()),
+                Err(refused) if refused.is_worth_retrying() => {}
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+        Err(TenancyError::Changed)
+    }
+
+    /// Lets nobody in by a link any more, and says which it is.
+    async fn close_link(
+        &self,
+        org: OrgId,
+        agent: PrincipalId,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<[u8; 16], TenancyError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let mut links = self.agent_links(org, agent).await?.into_iter();
+            let link = links.find(|link| link.body.is_of(issuer, subject));
+            let mut link = link.ok_or(NO_SUCH_IDENTITY)?;
+            if link.row.state == UNLINKING {
+                return Ok(link.row.id);
+            }
+            link.row.state = UNLINKING;
+            let platform = self.keyring.open_platform().await?;
+            let writes = vec![link.replacement(&platform)?];
+            let closed = self.commit_records(OrgId::PLATFORM, writes, Vec::new());
+            match closed.await {
+                Ok(()) => return Ok(link.row.id),
                 Err(refused) if refused.is_worth_retrying() => {}
                 Err(refused) => return Err(refused.into()),
             }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::StatusCode;
 use names::{OrgId, PrincipalId};
 use serde_json::json;
@@ -5,6 +7,8 @@ use serde_json::json;
 use super::house::{Answer, House, Person, encoded, policy, role};
 use crate::audit::{ActorKind, Outcome, ShownCredential};
 use crate::authz::{ManageAgents, SubjectKind};
+use crate::ops::fixture::crash_after;
+use crate::tenancy::TenancyError;
 
 impl House {
     /// Links somebody at the provider to an agent.
@@ -157,6 +161,96 @@ async fn a_session_ends_with_the_identity_that_it_was_got_by() {
     house.link(&ada, agent, "first").await;
     assert_eq!(house.assume(org, agent, &token, "").await.status, 200);
     assert_eq!(reads().await, [gone, gone, "200", "200"]);
+}
+
+#[tokio::test]
+async fn an_unlinking_that_was_cut_anywhere_is_done_by_its_repetition() {
+    let house = House::new().await;
+    let ada = house.owner("ada").await;
+    let org = ada.caller.org();
+    for path in ["/docs", "/docs/a"] {
+        assert_eq!(house.s3(&ada.client, "PUT", path).await, "200");
+    }
+    let agent = house.agent(&ada, "runner", "docs").await;
+    let one = || house.one::<ManageAgents>(&ada, SubjectKind::Agent, agent);
+    let (tenancy, issuer) = (&house.world.tenancy, house.provider.issuer());
+    let mut turned_away = 0;
+    for steps in 0.. {
+        let subject = format!("runner-{steps}");
+        house.link(&ada, agent, &subject).await;
+        let token = house.token(org, &subject);
+        let before = house.assume(org, agent, &token, "").await;
+        let mut sessions = vec![house.shown(&before)];
+        let unlinking = tenancy.unlink_agent_identity(one().await, &issuer, &subject);
+        let ended = crash_after(steps, unlinking).await;
+        let meanwhile = house.assume(org, agent, &token, "").await;
+        match meanwhile.status {
+            200 => sessions.push(house.shown(&meanwhile)),
+            _ => {
+                assert_eq!(meanwhile.error(), (403, "AccessDenied"));
+                turned_away += 1;
+            }
+        }
+        match tenancy
+            .unlink_agent_identity(one().await, &issuer, &subject)
+            .await
+        {
+            // What was cut may have been its last step.
+            Ok(()) | Err(TenancyError::NoSuch(_)) => {}
+            Err(error) => panic!("after {steps} steps: {error}"),
+        }
+        for session in &sessions {
+            let status = house.s3(session, "GET", "/docs/a").await;
+            assert_eq!(status, "403 InvalidAccessKeyId", "after {steps} steps");
+        }
+        if let Some(ended) = ended {
+            ended.unwrap();
+            break;
+        }
+    }
+    assert!(turned_away > 1, "{turned_away}");
+}
+
+#[tokio::test]
+async fn no_session_is_left_that_is_made_while_its_identity_is_unlinked() {
+    let house = House::new().await;
+    let ada = house.owner("ada").await;
+    let org = ada.caller.org();
+    for path in ["/docs", "/docs/a"] {
+        assert_eq!(house.s3(&ada.client, "PUT", path).await, "200");
+    }
+    let agent = house.agent(&ada, "runner", "docs").await;
+    let one = || house.one::<ManageAgents>(&ada, SubjectKind::Agent, agent);
+    let (tenancy, issuer) = (&house.world.tenancy, house.provider.issuer());
+    let (mut let_in, mut turned_away) = (0, 0);
+    for round in 0..60 {
+        // So many refusals in a second are told apart.
+        house.place.hand.advance(Duration::from_secs(1));
+        let subject = format!("runner-{round}");
+        house.link(&ada, agent, &subject).await;
+        let (token, permit) = (house.token(org, &subject), one().await);
+        let unlinking = async {
+            // Later in each round, to meet every step of the other.
+            for _ in 0..round * 2 {
+                tokio::task::yield_now().await;
+            }
+            tenancy
+                .unlink_agent_identity(permit, &issuer, &subject)
+                .await
+        };
+        let (answer, unlinked) = tokio::join!(house.assume(org, agent, &token, ""), unlinking);
+        unlinked.unwrap();
+        if answer.status != 200 {
+            assert_eq!(answer.error(), (403, "AccessDenied"));
+            turned_away += 1;
+            continue;
+        }
+        let session = house.shown(&answer);
+        let status = house.s3(&session, "GET", "/docs/a").await;
+        assert_eq!(status, "403 InvalidAccessKeyId", "in round {round}");
+        let_in += 1;
+    }
+    assert!(let_in + turned_away == 60 && turned_away > 0);
 }
 
 #[tokio::test]
