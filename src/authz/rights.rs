@@ -221,6 +221,12 @@ impl Rights {
         grants: Vec::new(),
     };
 
+    /// What whoever is gone may, or does not work now: nothing.
+    pub const NOBODY: Self = Self {
+        subject: Subject::Nobody,
+        grants: Vec::new(),
+    };
+
     /// The rule by which the principal may, whatever its credential says.
     fn allow(&self, principal: PrincipalId, asked: &Asked<'_>) -> Result<Rule, Refusal> {
         let Row {

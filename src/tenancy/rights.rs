@@ -62,7 +62,7 @@ impl Tenancy {
         // The keys of a sealed organization are not opened; everything is refused there anyway.
         match self.known_standing(org).await? {
             Standing::Active | Standing::Suspended | Standing::Deleting => {}
-            Standing::Sealed | Standing::Destroyed => return Ok(Arc::new(nobody())),
+            Standing::Sealed | Standing::Destroyed => return Ok(Arc::new(Rights::NOBODY)),
         }
         let stamps = self.stamps(org);
         let now = self.clock.monotonic();
@@ -96,7 +96,7 @@ impl Tenancy {
         principal: PrincipalId,
     ) -> Result<(Rights, u64), TenancyError> {
         let Some(subject) = self.subject_of(org, principal).await? else {
-            return Ok((nobody(), u64::MAX));
+            return Ok((Rights::NOBODY, u64::MAX));
         };
         let mut grants = self.grants_to(org, *principal.bytes()).await?;
         let expected = match subject {
@@ -156,14 +156,6 @@ impl Tenancy {
         subject: [u8; 16],
     ) -> Result<Vec<Held<GrantBody>>, TenancyError> {
         self.all_records(org, Some(subject)).await
-    }
-}
-
-/// Whoever is gone, or does not work now, may nothing.
-fn nobody() -> Rights {
-    Rights {
-        subject: Subject::Nobody,
-        grants: Vec::new(),
     }
 }
 

@@ -202,6 +202,11 @@ impl Call {
         self.id
     }
 
+    /// From where it came.
+    pub(super) fn source(&self) -> IpAddr {
+        self.source
+    }
+
     pub(super) fn operation(&self) -> &'static str {
         self.deed.operation
     }

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ use super::head::Head;
 use super::request_id::RequestId;
 use crate::audit::{Audit, Decision, PlatformEvent};
 use crate::authn::{Authn, AuthnError};
-use crate::authz::{Caller, Receipt, Standing};
+use crate::authz::{Caller, Receipt, Rights, Standing};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::http::net::{Peer, RequestBody};
 use crate::metering::Metering;
 use crate::telemetry::Metrics;
-use crate::tenancy::Tenancy;
+use crate::tenancy::{Tenancy, TenancyError, Terms};
 
 /// What every call goes through, whichever door it came in by:
 ///
@@ -112,15 +113,22 @@ impl Pipeline {
             .as_ref()
             .ok()
             .and_then(|read| read.organization.as_ref());
-        let who = match self.look_up::<D>(caller, organization).await {
-            Ok(who) => who,
+        let standing = match self.standing::<D>(&caller, organization).await {
+            Ok(standing) => standing,
             Err(error) => return self.turn_away(door, &refused, arrival, error),
+        };
+        let (who, damage) = match self.look_up(caller, standing).await {
+            Ok(found) => found,
+            Err(error) => return self.turn_away(door, &refused, arrival, error.into()),
         };
         let (deed, asked) = match read {
             Ok(read) => (read.deed, Ok(read.asked)),
             Err(error) => (Deed::unknown(&path), Err(error)),
         };
         let mut call = Call::begin(Arc::clone(&self), arrival, who, deed);
+        if let Some(damage) = damage {
+            return self.fail(door, &refused, call, damage.into()).await;
+        }
         if let Err(error) = call.admit::<D::Error>().await {
             return self.fail(door, &refused, call, error).await;
         }
@@ -144,33 +152,58 @@ impl Pipeline {
         }
     }
 
-    /// What the caller may do, and how its organization stands.
-    async fn look_up<D: Door>(
+    /// How the caller's organization stands, if it is the one in whose name the host does.
+    async fn standing<D: Door>(
         &self,
-        caller: Caller,
+        caller: &Caller,
         organization: Option<&Slug>,
-    ) -> Result<Who, D::Error> {
+    ) -> Result<Standing, D::Error> {
         // The host of another organization knows no such credential.
         if let Some(organization) = organization
-            && !self.tenancy.is_named(&caller, organization).await?
+            && !self.tenancy.is_named(caller, organization).await?
         {
             return Err(AuthnError::UnknownAccessKey.into());
         }
-        let standing = self.tenancy.standing(&caller).await?;
-        let rights = self.tenancy.rights(&caller).await?;
-        // Where the keys are gone or evicted, everything is refused, whatever the plan.
-        let terms = match standing {
-            Standing::Active | Standing::Suspended | Standing::Deleting => {
-                self.tenancy.terms(&caller).await?
+        Ok(self.tenancy.standing(caller).await?)
+    }
+
+    /// What the caller may do, in an organization that stands like this. Where what decides it is
+    /// damaged the caller is nobody, and is still known: the organization's own log tells of it.
+    async fn look_up(
+        &self,
+        caller: Caller,
+        standing: Standing,
+    ) -> Result<(Who, Option<TenancyError>), TenancyError> {
+        let (rights, terms, damage) = match self.rights_and_terms(&caller, standing).await {
+            Ok((rights, terms)) => (rights, terms, None),
+            Err(damage @ TenancyError::Damaged(_)) => {
+                (Arc::new(Rights::NOBODY), Arc::default(), Some(damage))
             }
-            Standing::Sealed | Standing::Destroyed => Arc::default(),
+            Err(error) => return Err(error),
         };
-        Ok(Who {
+        let who = Who {
             caller,
             rights,
             standing,
             terms,
-        })
+        };
+        Ok((who, damage))
+    }
+
+    async fn rights_and_terms(
+        &self,
+        caller: &Caller,
+        standing: Standing,
+    ) -> Result<(Arc<Rights>, Arc<Terms>), TenancyError> {
+        let rights = self.tenancy.rights(caller).await?;
+        // Where the keys are gone or evicted, everything is refused, whatever the plan.
+        let terms = match standing {
+            Standing::Active | Standing::Suspended | Standing::Deleting => {
+                self.tenancy.terms(caller).await?
+            }
+            Standing::Sealed | Standing::Destroyed => Arc::default(),
+        };
+        Ok((rights, terms))
     }
 
     /// Whoever is not authenticated, for lack of a proof or of a catalog, is in no organization's
@@ -182,17 +215,10 @@ impl Pipeline {
         arrival: Arrival,
         error: D::Error,
     ) -> Response<Body> {
-        let what = match error.fault() {
-            Fault::Refused(rule) => Some(rule.clone()),
-            Fault::Damaged(what) => Some(format!("damaged: {what}")),
-            Fault::Caller | Fault::Operator(_) => None,
-        };
-        if let Some(what) = what {
-            self.audit.note_platform(PlatformEvent {
-                at_ms: self.clock.now_ms(),
-                source: Some(arrival.source),
-                what,
-            });
+        match error.fault() {
+            Fault::Refused(rule) => self.note_platform(arrival.source, rule.clone()),
+            Fault::Damaged(what) => self.note_damage(arrival.source, what),
+            Fault::Caller | Fault::Operator(_) => {}
         }
         log_cause(refused.id, UNKNOWN, error.fault());
         let status = error.status();
@@ -259,8 +285,10 @@ impl Pipeline {
                 call.record_deed(Decision::Refused { rule }).await
             }
             Fault::Damaged(what) => {
-                let what = what.clone();
-                call.record_deed(Decision::Damaged { what }).await
+                let decision = Decision::Damaged { what: what.clone() };
+                // Its log cannot be written where its keys are what is damaged.
+                let recorded = call.record_deed(decision).await;
+                recorded.inspect_err(|_| self.note_damage(call.source(), what))
             }
             Fault::Caller | Fault::Operator(_) => {
                 let noted = call.close(error.status(), Receipt::default());
@@ -271,6 +299,21 @@ impl Pipeline {
         let error = recorded.err().map_or(error, D::Error::from);
         call.close_recorded(error.status(), Receipt::default());
         self.send(refused.id, door.refuse(refused, &error))
+    }
+
+    /// Notes in the platform's log, gathered by source, that something was found damaged which no
+    /// organization's log tells of.
+    pub(super) fn note_damage(&self, source: IpAddr, what: &str) {
+        self.note_platform(source, format!("damaged: {what}"));
+    }
+
+    /// Notes in the platform's log, gathered by source, what somebody was refused who is nobody yet.
+    pub(super) fn note_platform(&self, source: IpAddr, what: String) {
+        self.audit.note_platform(PlatformEvent {
+            at_ms: self.clock.now_ms(),
+            source: Some(source),
+            what,
+        });
     }
 
     pub(super) fn send(&self, id: RequestId, answer: Answer) -> Response<Body> {

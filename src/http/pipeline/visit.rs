@@ -4,10 +4,10 @@ use http::{Response, StatusCode};
 
 use super::answer::{Answer, Body};
 use super::call::Arrival;
-use super::door::DoorError;
+use super::door::{DoorError, Fault};
 use super::request_id::RequestId;
 use super::serve::{Pipeline, log_cause};
-use crate::audit::{Actor, AuditError, Decision, Event, PlatformEvent, SignIn, SignInMethod};
+use crate::audit::{Actor, AuditError, Decision, Event, SignIn, SignInMethod};
 use crate::authz::{Action, Caller, LinkHolder, OpenShare, Rights, Rule, record_activity_of_link};
 use crate::http::net::Peer;
 
@@ -56,9 +56,13 @@ impl Visit {
         Ok(caller)
     }
 
-    /// Logs what went wrong and is not the caller's turn.
+    /// Logs what went wrong and is not the caller's turn. What was found damaged is in the
+    /// platform's log as well: nobody calls yet in whose organization's it could be.
     pub fn log_cause(&self, operation: &'static str, error: &impl DoorError) {
         log_cause(self.arrival.id, operation, error.fault());
+        if let Fault::Damaged(what) = error.fault() {
+            self.pipeline.note_damage(self.arrival.source, what);
+        }
     }
 
     /// Records durably that somebody signed in, in the log of the organization that the session is
@@ -109,11 +113,8 @@ impl Visit {
 
     /// Notes in the platform's log, gathered by source, what somebody was refused who is nobody yet.
     pub fn note_refused(&self, what: &'static str) {
-        self.pipeline.audit.note_platform(PlatformEvent {
-            at_ms: self.pipeline.clock.now_ms(),
-            source: Some(self.arrival.source),
-            what: what.to_owned(),
-        });
+        let source = self.arrival.source;
+        self.pipeline.note_platform(source, what.to_owned());
     }
 
     /// Notes that somebody was not let in: in the platform's log, gathered by source, without a
