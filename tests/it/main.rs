@@ -15,6 +15,8 @@ mod layers;
 mod leaks;
 mod life;
 mod plans;
+mod processes;
+mod rights;
 mod s3;
 mod secrets;
 mod serving;

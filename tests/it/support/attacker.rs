@@ -15,6 +15,13 @@ pub struct Attacker {
     data: PathBuf,
 }
 
+/// Rows as they stood before they were tampered with.
+pub struct Before {
+    table: &'static str,
+    among: String,
+    rows: Vec<Vec<Value>>,
+}
+
 impl Attacker {
     /// Opens the files of a house, whether its server runs or not.
     pub fn at(house: &House) -> Self {
@@ -31,6 +38,38 @@ impl Attacker {
     pub fn change(&self, sql: &str) -> usize {
         let changed = self.catalog.execute(sql, []);
         changed.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Lets `edit` change rows of a table, all at once for a server that runs, and keeps what stood
+    /// there. The condition `among` has to hold of what it changes, before and after.
+    pub fn tamper(&self, table: &'static str, among: &str, edit: impl FnOnce()) -> Before {
+        let find = || self.rows(&format!("SELECT * FROM {table} WHERE {among}"));
+        let rows = find();
+        self.at_once(edit);
+        assert_ne!(rows, find(), "rows of {table} where {among}");
+        Before {
+            table,
+            among: among.to_owned(),
+            rows,
+        }
+    }
+
+    /// Undoes it, all at once.
+    pub fn put_back(&self, before: Before) {
+        let Before { table, among, rows } = before;
+        self.at_once(|| {
+            self.change(&format!("DELETE FROM {table} WHERE {among}"));
+            for row in rows {
+                self.put(table, row);
+            }
+        });
+    }
+
+    fn at_once(&self, edit: impl FnOnce()) {
+        let run = |sql| self.catalog.execute_batch(sql).expect(sql);
+        run("BEGIN IMMEDIATE");
+        edit();
+        run("COMMIT");
     }
 
     /// The bytes in the first column of what a query finds.
@@ -70,6 +109,25 @@ impl Attacker {
         let others = names.iter().map(String::as_str);
         let others: Vec<_> = others.filter(|name| !columns.contains(name)).collect();
         self.exchange(table, &others, rows);
+    }
+
+    /// Puts in a copy of the one row that a condition names, with other values, as SQL spells them,
+    /// in some columns.
+    pub fn copy(&self, table: &str, which: &str, changes: &[(&str, &str)]) {
+        let columns = self.columns(table);
+        let values = columns.iter().map(|name| {
+            let change = changes.iter().find(|(changed, _)| changed == name);
+            change.map_or(name.as_str(), |(_, value)| *value)
+        });
+        let values = values.collect::<Vec<_>>().join(", ");
+        let sql = format!("INSERT INTO {table} SELECT {values} FROM {table} WHERE {which}");
+        assert_eq!(self.change(&sql), 1, "{sql}");
+    }
+
+    /// Changes the one row that a condition names.
+    pub fn alter(&self, table: &str, which: &str, assignments: &str) {
+        let sql = format!("UPDATE {table} SET {assignments} WHERE {which}");
+        assert_eq!(self.change(&sql), 1, "{sql}");
     }
 
     /// Takes the one row out that a condition names.

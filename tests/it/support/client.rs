@@ -21,6 +21,8 @@ use super::sign::{Key, Signer, UNSIGNED, sha256};
 pub struct Client {
     address: SocketAddr,
     signer: Signer,
+    /// What a session of STS has to show with every request.
+    token: Option<String>,
     clock: Clock,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
@@ -50,8 +52,17 @@ impl Client {
         Self {
             address,
             signer: Signer::for_service(key, REGION, service),
+            token: None,
             clock: Clock::system(),
             idle: Mutex::default(),
+        }
+    }
+
+    /// Shows the token of a session with every request.
+    pub fn with_token(self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self
         }
     }
 
@@ -182,6 +193,9 @@ impl Client {
             .method(method)
             .uri(target)
             .header("host", self.address.to_string());
+        if let Some(token) = &self.token {
+            request = request.header("x-amz-security-token", token);
+        }
         for (name, value) in fields {
             request = request.header(*name, *value);
         }

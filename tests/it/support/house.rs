@@ -24,7 +24,9 @@ use super::sign::Key;
 pub struct House {
     /// What the first start printed: a key that may do everything in the first organization.
     pub key: Key,
-    directory: TempDir,
+    /// Tells the servers of one directory apart.
+    name: &'static str,
+    directory: Arc<TempDir>,
     environment: Vec<(String, String)>,
     running: Option<Running>,
     log: Arc<Mutex<String>>,
@@ -65,7 +67,8 @@ impl House {
     async fn start_at(directory: TempDir, environment: Vec<(String, String)>) -> Self {
         fs::create_dir(directory.path().join("data")).expect("a directory");
         let mut house = Self {
-            directory,
+            name: "server",
+            directory: Arc::new(directory),
             environment,
             running: None,
             key: Key {
@@ -84,6 +87,20 @@ impl House {
             secret: export("AWS_SECRET_ACCESS_KEY"),
         };
         house
+    }
+
+    /// Starts another server on the same data, and returns once it is ready.
+    pub async fn beside(&self) -> Self {
+        let mut beside = Self {
+            key: self.key.clone(),
+            name: "beside",
+            directory: Arc::clone(&self.directory),
+            environment: self.environment.clone(),
+            running: None,
+            log: Arc::default(),
+        };
+        beside.restart().await;
+        beside
     }
 
     /// The catalog as whoever can write the file has it.
@@ -199,7 +216,7 @@ impl House {
     /// The server's process.
     pub fn pid(&self) -> Pid {
         assert!(self.running.is_some(), "it runs");
-        let text = fs::read_to_string(self.directory.path().join("pid")).expect("written at start");
+        let text = fs::read_to_string(self.written("pid")).expect("written at start");
         Pid::from_raw(text.trim().parse().expect("a number")).expect("a process")
     }
 
@@ -222,7 +239,7 @@ impl House {
     fn spawn(&self) -> Child {
         Command::new("sh")
             .args(["-c", SUPERVISE, "sh"])
-            .arg(self.directory.path().join("pid"))
+            .arg(self.written("pid"))
             .arg(env!("CARGO_BIN_EXE_bulkhead"))
             .arg("serve")
             .envs(self.variables())
@@ -236,7 +253,12 @@ impl House {
     /// Where the server's standard output goes: what it prints before it is ready can be read
     /// once it is.
     fn printed(&self) -> PathBuf {
-        self.directory.path().join("printed")
+        self.written("printed")
+    }
+
+    /// A file that tells of this server.
+    fn written(&self, what: &str) -> PathBuf {
+        self.directory.path().join(format!("{}.{what}", self.name))
     }
 
     fn exports(&self) -> BTreeMap<String, String> {

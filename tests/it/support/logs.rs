@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bulkhead::audit::{AuditReader, Entry};
+use bulkhead::audit::{AuditReader, Entry, Outcome};
 use bulkhead::authz::{Operator, read_activity_as_operator};
 use bulkhead::catalog::{Catalog, PlatformCatalog, SqliteStore, Store, doors};
 use bulkhead::clock::Clock;
@@ -59,6 +59,17 @@ impl Logs {
             Arc::clone(&self.keyring),
         ))
         .await
+    }
+
+    /// How many times the platform's log says that something was damaged. It gathers, and is written
+    /// at a clean end at the latest.
+    pub async fn damaged_in_platform(&self) -> u64 {
+        let entries = self.platform().await;
+        let counts = entries.iter().map(|entry| match &entry.outcome {
+            Outcome::Stated { reason } if reason.starts_with("damaged") => entry.count,
+            _ => 0,
+        });
+        counts.sum()
     }
 
     async fn read(&self, reader: AuditReader) -> Vec<Entry> {

@@ -3,6 +3,8 @@
 pub mod attacker;
 pub mod bearer;
 pub mod client;
+pub mod company;
+pub mod credential;
 pub mod faults;
 pub mod gateway;
 pub mod house;
