@@ -2,6 +2,7 @@
 //! answers is searched for values that it was given.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::Method;
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getuid, kill_process, prlimit};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{Bearer, PASSWORD};
@@ -109,8 +110,43 @@ fn the_server_leaves_no_core() {
     // It prints its first key before it serves.
     let mut printed = server.stdout.take().expect("piped");
     let mut first = [0; 1];
-    std::io::Read::read_exact(&mut printed, &mut first).expect("a key");
+    printed.read_exact(&mut first).expect("a key");
     assert!(!is_dumped(server));
+}
+
+/// Where the system locks no memory, keys work all the same, and one line says so.
+#[test]
+fn keys_that_cannot_be_locked_are_told_of_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let limited = ["sh", "-c", "ulimit -l 0; exec \"$@\"", "sh"];
+    // Root may lock whatever its limit is, unless it has given that up.
+    let given_up = "setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock".split(' ');
+    let mut words = given_up
+        .filter(|_| getuid().is_root())
+        .chain(limited)
+        .chain([env!("CARGO_BIN_EXE_bulkhead"), "serve"]);
+    let server = Command::new(words.next().expect("a program"))
+        .args(words)
+        .current_dir(directory.path())
+        .env("BULKHEAD_API_LISTEN", "127.0.0.1:0")
+        .env("BULKHEAD_CONTROL_LISTEN", "127.0.0.1:0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut server = server.expect("the program runs");
+    // It prints its first key once it has used all that it has.
+    let mut printed = server.stdout.take().expect("piped");
+    let mut first = [0; 1];
+    let is_printed = printed.read_exact(&mut first);
+    server.kill().expect("a process of our own");
+    let mut log = String::new();
+    let mut logged = server.stderr.take().expect("piped");
+    logged.read_to_string(&mut log).expect("a log");
+    server.wait().expect("its exit status");
+    assert!(is_printed.is_ok(), "{log}");
+    let warnings = log.matches("not every key is locked into memory").count();
+    assert_eq!(warnings, 1, "{log}");
 }
 
 /// Ends a process as a crash does, with room for a core.
