@@ -4,6 +4,7 @@
 mod api;
 mod kv;
 mod secrets;
+mod stolen;
 mod sts;
 
 use std::cell::Cell;
@@ -410,4 +411,4 @@ fn element(xml: &str, name: &str) -> String {
 
 const BUCKET: &str = "ledgers-2026";
 const KEY: &str = "ledger.csv";
-const TOKEN: &str = "the operator's token, which is long enough";
+const TOKEN: &str = "the-operators-token-which-is-long-enough";

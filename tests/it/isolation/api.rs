@@ -2,6 +2,7 @@
 //! organization's.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use bulkhead::http::api::{Given, ROOT, Route, routes};
 use http::{Method, StatusCode};
@@ -15,8 +16,8 @@ use crate::support::gateway::{Calls, Gateway};
 #[tokio::test]
 async fn what_is_anothers_answers_and_costs_as_what_is_nowhere_on_the_api() {
     let gateway = Gateway::start(TOKEN).await;
-    let victim = Settled::new(&gateway, "victim").await;
-    let stranger = Settled::new(&gateway, "stranger").await;
+    let victim = Settled::new(gateway.control, "victim").await;
+    let stranger = Settled::new(gateway.control, "stranger").await;
     let before = victim.snapshot().await;
     let nowhere = victim.names.nowhere();
 
@@ -47,37 +48,37 @@ async fn what_is_anothers_answers_and_costs_as_what_is_nowhere_on_the_api() {
 }
 
 /// An organization with one of everything, and its owner.
-struct Settled {
-    owner: Bearer,
+pub(super) struct Settled {
+    pub(super) owner: Bearer,
     client: Client,
     token: String,
-    names: Names,
+    pub(super) names: Names,
 }
 
 /// What stands in the places of the segments in braces, and in bodies.
 #[derive(Debug, Clone)]
-struct Names(BTreeMap<&'static str, String>);
+pub(super) struct Names(BTreeMap<&'static str, String>);
 
 /// A request.
 #[derive(Debug, PartialEq, Eq)]
-struct Request {
-    method: Method,
-    target: String,
-    body: Value,
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) target: String,
+    pub(super) body: Value,
 }
 
 impl Settled {
-    async fn new(gateway: &Gateway, who: &str) -> Self {
-        let operator = Bearer::new(gateway.control, TOKEN);
+    pub(super) async fn new(control: SocketAddr, who: &str) -> Self {
+        let operator = Bearer::new(control, TOKEN);
         let email = format!("{who}@example.com");
         let account = json!({ "email": email, "name": who, "password": PASSWORD });
         let made = operator.post("/operator/accounts", account).await;
         assert_eq!(made.status, 201, "{}", made.body);
         let log_in = json!({ "email": email, "password": PASSWORD });
-        let anybody = Bearer::showing(gateway.control, None);
+        let anybody = Bearer::showing(control, None);
         let token = anybody.post("/sessions", log_in).await;
         let token = token.text("token").to_owned();
-        let owner = Bearer::new(gateway.control, &token);
+        let owner = Bearer::new(control, &token);
         let seen = owner.get("/self").await;
         let org = seen.text("organization").to_owned();
         let create = async |path: &str, body: Value| {
@@ -99,7 +100,7 @@ impl Settled {
         let grant = create("grants", grant).await;
         let credentials = format!("agents/{agent_id}/credentials");
         let credential = create(&credentials, json!({ "kind": "api-token" })).await;
-        let robot = Bearer::new(gateway.control, credential.text("token"));
+        let robot = Bearer::new(control, credential.text("token"));
         let home = format!("/organizations/{org}/agents/{agent_id}");
         let record = json!({ "value": "step by step" });
         let path = format!("{home}/records/skill/walk");
@@ -139,14 +140,14 @@ impl Settled {
         };
         Self {
             owner,
-            client: Client::new(gateway.control, nobody),
+            client: Client::new(control, nobody),
             token,
             names,
         }
     }
 
     /// Everything that its owner can see.
-    async fn snapshot(&self) -> Vec<Value> {
+    pub(super) async fn snapshot(&self) -> Vec<Value> {
         let mut seen = Vec::new();
         let of_org = routes().filter(|route| {
             route.method == Method::GET
@@ -171,13 +172,13 @@ impl Settled {
 }
 
 impl Names {
-    fn of(&self, name: &str) -> &str {
+    pub(super) fn of(&self, name: &str) -> &str {
         let known = self.0.get(name);
         known.unwrap_or_else(|| panic!("what another organization has as {{{name}}} is not said"))
     }
 
     /// Names of the same form that nobody bears.
-    fn nowhere(&self) -> Self {
+    pub(super) fn nowhere(&self) -> Self {
         let mut nowhere = self.clone();
         for (name, value) in &mut nowhere.0 {
             match *name {
@@ -194,7 +195,7 @@ impl Names {
     }
 
     /// The same with names of nobody in the places of the victim's.
-    fn aimed_nowhere(&self, victim: &Self, nowhere: &Self) -> Self {
+    pub(super) fn aimed_nowhere(&self, victim: &Self, nowhere: &Self) -> Self {
         let mut aimed = self.clone();
         for (name, value) in &mut aimed.0 {
             if value == victim.of(name) {
@@ -206,7 +207,7 @@ impl Names {
 }
 
 /// All names the victim's; all but the organization; and each one alone.
-fn aims(route: &Route, own: &Names, victim: &Names) -> Vec<Names> {
+pub(super) fn aims(route: &Route, own: &Names, victim: &Names) -> Vec<Names> {
     let mut mixes = vec![victim.clone()];
     let mut all_but_org = victim.clone();
     all_but_org.0.insert("org", own.of("org").to_owned());
@@ -223,7 +224,7 @@ fn names_known(route: &Route, names: &Names) -> bool {
     route.segment_names().all(|name| names.0.contains_key(name))
 }
 
-fn ask(route: &Route, names: &Names) -> Request {
+pub(super) fn ask(route: &Route, names: &Names) -> Request {
     let segments = route.path.split('/').map(|segment| {
         let name = segment
             .strip_prefix('{')
@@ -344,7 +345,7 @@ async fn sent(
 }
 
 /// An answer without the names that it echoes.
-fn hidden(mut answer: String, all: &[&Names]) -> String {
+pub(super) fn hidden(mut answer: String, all: &[&Names]) -> String {
     for names in all {
         for (name, value) in &names.0 {
             answer = answer.replace(value, &format!("{{{name}}}"));

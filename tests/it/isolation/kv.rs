@@ -146,7 +146,7 @@ impl Owner {
 }
 
 /// The path of a route for what bears this name.
-fn path(route: &Route, name: &str) -> String {
+pub(super) fn path(route: &Route, name: &str) -> String {
     let folder = name.split('/').next().unwrap_or_default();
     route
         .place

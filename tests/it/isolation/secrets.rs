@@ -65,7 +65,7 @@ async fn what_is_anothers_answers_and_costs_as_what_is_nowhere_among_secrets() {
 
 /// What a stranger may say of a secret. An operation that is added must say here what another
 /// organization would send to it.
-fn demands(operation: Operation, id: &str, version: &str) -> Vec<Value> {
+pub(super) fn demands(operation: Operation, id: &str, version: &str) -> Vec<Value> {
     let with = |more: Value| {
         let mut body = json!({ "SecretId": id });
         for (name, value) in more.as_object().into_iter().flatten() {
@@ -129,14 +129,14 @@ fn demands(operation: Operation, id: &str, version: &str) -> Vec<Value> {
 }
 
 /// The same of a name of the same length that nobody bears.
-fn aimed_nowhere(body: &Value) -> Value {
+pub(super) fn aimed_nowhere(body: &Value) -> Value {
     let body = body.to_string().replace(NAME, NOBODY);
     serde_json::from_str(&body).expect("JSON")
 }
 
 /// Makes a secret of the stranger's that bears the name, if there is to be one, and opens what
 /// caches forget when something is written.
-async fn prepare(client: &Client, name: &str, namesake: bool) {
+pub(super) async fn prepare(client: &Client, name: &str, namesake: bool) {
     if namesake {
         let body = json!({ "Name": name, "SecretString": "mine" });
         let made = asked(client, "CreateSecret", &body).await;
@@ -147,7 +147,7 @@ async fn prepare(client: &Client, name: &str, namesake: bool) {
 }
 
 /// Takes away what the stranger made of its own.
-async fn clean(client: &Client, name: &str) {
+pub(super) async fn clean(client: &Client, name: &str) {
     let body = json!({ "SecretId": name, "ForceDeleteWithoutRecovery": true });
     let gone = asked(client, "DeleteSecret", &body).await;
     assert_eq!(gone.status, StatusCode::OK, "{}", text(&gone));
@@ -166,7 +166,7 @@ async fn snapshot(owner: &Client) -> Vec<String> {
     seen
 }
 
-async fn asked(client: &Client, operation: &str, body: &Value) -> Answer {
+pub(super) async fn asked(client: &Client, operation: &str, body: &Value) -> Answer {
     let target = format!("{}{operation}", Target::PREFIX);
     let answer = client.ask(&target, &body.to_string()).await;
     answer.expect("an answer")
@@ -174,7 +174,7 @@ async fn asked(client: &Client, operation: &str, body: &Value) -> Answer {
 
 /// An answer as it was sent, without what names the request or was drawn by chance, and with a
 /// placeholder of the name that it echoes.
-fn shown(answer: &Answer, name: &str) -> String {
+pub(super) fn shown(answer: &Answer, name: &str) -> String {
     let mut shown = raw(answer).replace(name, "{name}");
     let body = json(answer);
     let listed = body["SecretList"].as_array().into_iter().flatten();
@@ -206,5 +206,5 @@ fn json(answer: &Answer) -> Value {
     }
 }
 
-const NAME: &str = "prod/ledger";
-const NOBODY: &str = "prod/nobody";
+pub(super) const NAME: &str = "prod/ledger";
+pub(super) const NOBODY: &str = "prod/nobody";

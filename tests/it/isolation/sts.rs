@@ -6,7 +6,7 @@ use wire::sts::Action;
 
 use super::{TOKEN, difference, raw};
 use crate::support::client::Answer;
-use crate::support::gateway::{Gateway, Tenant};
+use crate::support::gateway::Gateway;
 
 #[tokio::test]
 async fn roles_of_anothers_answer_and_cost_as_those_that_are_nowhere() {
@@ -35,7 +35,7 @@ async fn roles_of_anothers_answer_and_cost_as_those_that_are_nowhere() {
                 };
                 let answer = answer.expect("an answer");
                 let cost = difference(&gateway.calls(), &calls);
-                seen.push((shown(&answer, &stranger, org), cost));
+                seen.push((shown(&answer, &stranger.key.secret, org), cost));
                 asked += 1;
             }
             assert_eq!(
@@ -52,7 +52,7 @@ async fn roles_of_anothers_answer_and_cost_as_those_that_are_nowhere() {
 }
 
 /// What a caller asks for. An action that is added must say here what it would name.
-fn form(action: Action, org: OrgId, role: &str) -> String {
+pub(super) fn form(action: Action, org: OrgId, role: &str) -> String {
     let account = org.account_number();
     let role = format!("&RoleArn=arn:aws:iam::{account}:role/{role}&RoleSessionName=session");
     match action {
@@ -67,7 +67,7 @@ fn form_of(action: Action) -> String {
 }
 
 /// An answer without what names the request, and without what was made for the caller.
-fn shown(answer: &Answer, stranger: &Tenant, org: OrgId) -> String {
+pub(super) fn shown(answer: &Answer, secret: &str, org: OrgId) -> String {
     let mut shown = raw(answer).replace(&org.account_number(), "{account}");
     for name in [
         "RequestId",
@@ -81,12 +81,12 @@ fn shown(answer: &Answer, stranger: &Tenant, org: OrgId) -> String {
             shown = shown.replace(&value, &format!("{{{name}}}"));
         }
     }
-    assert!(!shown.contains(&stranger.key.secret));
+    assert!(!shown.contains(secret));
     shown
 }
 
 /// Roles that every organization has, one that none has, and an agent.
-const ROLES: [&str; 4] = [
+pub(super) const ROLES: [&str; 4] = [
     "owner",
     "viewer",
     "nobody",
