@@ -130,6 +130,12 @@ pub(in crate::catalog) async fn records_change_together_or_not_at_all(store: &dy
         assert_eq!(conflict, Err(Conflict::Changed), "{what}");
     }
 
+    // A record of another kind bears a lookup that is about to be taken, which is no matter.
+    let mut namesake = world.record_row(Task);
+    namesake.lookup = Some([3; 32]);
+    world.insert(tagged(namesake, 1)).await;
+    let (before, _) = store.last_change().await.expect("the last change");
+
     // Lookups are judged as they are in the end: two records change theirs, a third takes what
     // one gives up.
     let namesakes = world.write([insert(&named(5)), insert(&named(5))]).await;

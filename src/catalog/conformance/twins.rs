@@ -179,6 +179,14 @@ impl<'s> Twin<'s> {
             max: 10,
             ..CredentialQuery::default()
         };
+        let of_principal = CredentialQuery {
+            principal: Some(life.credential.principal),
+            ..of_org
+        };
+        let of_kind = CredentialQuery {
+            kind: Some(life.credential.kind),
+            ..of_principal
+        };
         see!(
             store.buckets(org, "", None, 10),
             store.record(org, life.member.kind, &life.member.id),
@@ -193,6 +201,8 @@ impl<'s> Twin<'s> {
             store.name_key(org),
             store.credential(&lookup),
             store.credentials(org, of_org),
+            store.credentials(org, of_principal),
+            store.credentials(org, of_kind),
             store.named_by_key(org, 1, 100),
             store.named_by_key(org, 2, 100),
             store.tags(org, None, 100),
