@@ -4,6 +4,9 @@
 //! Load and servers share the machine's cores, so what is true of both servers is the comparison;
 //! the CPU columns are the server's alone.
 
+#[path = "../it/support/bearer.rs"]
+#[allow(dead_code, reason = "shared with the integration tests")]
+mod bearer;
 #[path = "../it/support/client.rs"]
 #[allow(dead_code, reason = "shared with the integration tests")]
 mod client;
@@ -34,6 +37,9 @@ struct Arguments {
     /// Connections at a time, each with one request in flight.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
     connections: Vec<usize>,
+    /// Measure beside them a server that holds so many organizations more.
+    #[arg(long, default_value_t = 0)]
+    organizations: usize,
     /// Measure one server alone.
     #[arg(long)]
     only: Option<Kind>,
@@ -49,9 +55,14 @@ struct Arguments {
 async fn main() {
     let arguments = Arguments::parse();
     let mut servers = Vec::new();
-    for kind in [Kind::Bulkhead, Kind::Rclone] {
-        if arguments.only.is_none_or(|only| only == kind) {
-            servers.push((Server::start(kind).await, Load::new()));
+    for kind in [Kind::Bulkhead, Kind::Crowded, Kind::Rclone] {
+        let is_asked = match kind {
+            Kind::Crowded => arguments.organizations > 0,
+            Kind::Bulkhead | Kind::Rclone => true,
+        };
+        if is_asked && arguments.only.is_none_or(|only| only == kind) {
+            let server = Server::start(kind, arguments.organizations).await;
+            servers.push((server, Load::new()));
         }
     }
     let lasting = Duration::from_secs(arguments.seconds);
