@@ -16,7 +16,7 @@ use super::error::S3Error;
 use super::fields::put;
 use super::owner::Owner;
 use super::request::{Request, argument};
-use crate::authz::{self, InBucket, InOrganization};
+use crate::authz::{self, InBucket, InOrganization, Receipt};
 use crate::http::net::RequestBody;
 use crate::http::pipeline::Answer;
 
@@ -88,10 +88,7 @@ pub(super) async fn head(
     request: Request<'_>,
     bucket: BucketName,
 ) -> Result<Answer, S3Error> {
-    let permit = request
-        .call
-        .permit::<authz::HeadBucket>(InBucket { bucket })?;
-    let (_, receipt) = s3.drive().head_bucket(permit).await?;
+    let receipt = look_at(s3, request, bucket).await?;
     let mut answer = answer::done(receipt);
     put(answer.head.headers_mut(), BUCKET_REGION, s3.region());
     Ok(answer)
@@ -103,10 +100,7 @@ pub(super) async fn location(
     request: Request<'_>,
     bucket: BucketName,
 ) -> Result<Answer, S3Error> {
-    let permit = request
-        .call
-        .permit::<authz::HeadBucket>(InBucket { bucket })?;
-    let (_, receipt) = s3.drive().head_bucket(permit).await?;
+    let receipt = look_at(s3, request, bucket).await?;
     let region = s3.region();
     Ok(answer::document(
         LocationConstraint { region }.to_xml(),
@@ -120,10 +114,7 @@ pub(super) async fn versioning(
     request: Request<'_>,
     bucket: BucketName,
 ) -> Result<Answer, S3Error> {
-    let permit = request
-        .call
-        .permit::<authz::HeadBucket>(InBucket { bucket })?;
-    let (_, receipt) = s3.drive().head_bucket(permit).await?;
+    let receipt = look_at(s3, request, bucket).await?;
     Ok(answer::document(VersioningConfiguration.to_xml(), receipt))
 }
 
@@ -138,6 +129,15 @@ pub(super) async fn delete(
         .permit::<authz::DeleteBucket>(InBucket { bucket })?;
     let ((), receipt) = s3.drive().delete_bucket(permit).await?;
     Ok(answer::gone(receipt))
+}
+
+/// Sees that the bucket is there, for whoever may.
+async fn look_at(s3: &S3, request: Request<'_>, bucket: BucketName) -> Result<Receipt, S3Error> {
+    let permit = request
+        .call
+        .permit::<authz::HeadBucket>(InBucket { bucket })?;
+    let (_, receipt) = s3.drive().head_bucket(permit).await?;
+    Ok(receipt)
 }
 
 /// A bucket is where this server is, and has no tags.
