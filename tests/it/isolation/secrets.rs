@@ -103,7 +103,11 @@ pub(super) fn demands(operation: Operation, id: &str, version: &str) -> Vec<Valu
         ],
         Operation::ListSecretVersionIds => vec![with(json!({ "IncludeDeprecated": true }))],
         Operation::PutResourcePolicy | Operation::ValidateResourcePolicy => {
-            vec![with(json!({ "ResourcePolicy": "{}" }))]
+            let everything = json!({
+                "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*",
+            });
+            let policy = json!({ "Statement": everything }).to_string();
+            vec![with(json!({ "ResourcePolicy": policy }))]
         }
         Operation::PutSecretValue => vec![
             with(json!({ "SecretString": "x" })),
