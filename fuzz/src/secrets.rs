@@ -1,3 +1,5 @@
+use names::PolicyPrincipal;
+use wire::policy::{Known, RESOURCE_CHARACTERS_MAX, parse_for_resource};
 use wire::secrets_manager::{Arn, Operation, Request, SecretId, Target};
 
 /// A first line that names an operation, and the body of a request for it. A secret that is named
@@ -18,6 +20,9 @@ pub fn secrets_manager(data: &[u8]) -> bool {
     let Ok(request) = Request::parse(operation, body.get(1..).unwrap_or_default()) else {
         return false;
     };
+    if let Request::PutResourcePolicy(put) = &request {
+        policy(&put.policy);
+    }
     match request.secret() {
         Some(SecretId::Name(path)) => {
             let arn = Arn::of("us-east-1", "123456789012", path, "AbCdEf");
@@ -38,4 +43,28 @@ pub fn secrets_manager(data: &[u8]) -> bool {
         None => {}
     }
     true
+}
+
+/// Whom a policy names is somebody of the organization, and reads again as it is written.
+fn policy(text: &str) {
+    let known = Known {
+        account: "123456789012",
+        roles: &["viewer"],
+    };
+    let Ok(policy) = parse_for_resource(text, RESOURCE_CHARACTERS_MAX, &known) else {
+        return;
+    };
+    for statement in &policy.statements {
+        assert!(
+            !statement.principals.is_empty(),
+            "a statement is about somebody"
+        );
+        assert_eq!(statement.statement.prefixes, None, "no secret has a prefix");
+        for principal in &statement.principals {
+            assert_eq!(principal.to_string().parse().as_ref(), Ok(principal));
+            if let PolicyPrincipal::Role(name) = principal {
+                assert!(known.roles.contains(&&**name), "a role of the organization");
+            }
+        }
+    }
 }
