@@ -373,11 +373,13 @@ def test_secrets_are_filtered(shelf, secrets_of):
     assert found(name=["!shelf/0"]) == shelves(*range(100, 150))
     assert found(name=["Shelf"]) == []
     assert found(description=["even"], name=["shelf/00"]) == shelves(0, 2, 4, 6, 8)
-    assert found(description=["number"]) == []
+    assert found(description=["NUMB ev"], name=["shelf/00"]) == shelves(0, 2, 4, 6, 8)
+    assert found(description=["umber"]) == found(description=["-"]) == []
     assert len(found(tag_key=["te"])) == 150
     assert found(tag_value=["14"]) == shelves(*range(140, 150))
     assert found(tag_value=["14"], name=["!shelf/149"]) == shelves(*range(140, 149))
     assert found(all=["ODD 7"]) == shelves(7, 71, 73, 75, 77, 79)
+    assert found(all=["helf"]) == []
     assert found(primary_region=["us"]) == found(owning_service=["rds"]) == []
     # What is scheduled for deletion is left out.
     shelf.delete_secret(SecretId="shelf/149")
@@ -387,6 +389,21 @@ def test_secrets_are_filtered(shelf, secrets_of):
         assert len(listed(shelf, Filters=named, IncludePlannedDeletion=True)) == 10
     finally:
         shelf.restore_secret(SecretId="shelf/149")
+
+
+def test_words_are_told_apart(secrets_of, server):
+    secrets = secrets_of(server.create_organization("words"))
+    for name in "prod/AppBeta/4f86b4", "prod+AppBeta", "uat/COMPANY", "uat/COMPANYthings":
+        secrets.create_secret(Name=name)
+
+    def found(word):
+        return listed(secrets, Filters=[{"Key": "all", "Values": [word]}], SortBy="name")
+
+    assert found("Beta") == found("bet app") == ["prod+AppBeta", "prod/AppBeta/4f86b4"]
+    assert found("4f86b4") == ["prod/AppBeta/4f86b4"]
+    assert found("company") == ["uat/COMPANY"]
+    assert found("Ythings") == ["uat/COMPANYthings"]
+    assert found("things") == found("pany") == found("eta") == found("+") == []
 
 
 def test_values_of_many(shelf):

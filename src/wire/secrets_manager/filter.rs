@@ -10,7 +10,7 @@ pub struct Filter {
 /// What a filter looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FilterKey {
-    /// How the description begins, in any case of the letters.
+    /// How words of the description begin, in any case of the letters.
     Description,
     /// How the name begins.
     Name,
@@ -22,7 +22,7 @@ pub enum FilterKey {
     PrimaryRegion,
     /// The service of Amazon's that manages the secret.
     OwningService,
-    /// Words that stand anywhere in these.
+    /// How words begin that stand anywhere in these.
     All,
 }
 
