@@ -163,15 +163,20 @@ impl Door for Kv {
 }
 
 impl Kv {
-    /// Whether every namespace that the request names, if it names any, is the caller's.
+    /// Whether every namespace that the request names, if it names any, is the caller's. An empty
+    /// field names none: some clients, such as hashi-vault-js, send it with every request.
     pub(super) async fn is_in_namespace(
         &self,
         caller: &Caller,
         head: &Head,
     ) -> Result<bool, KvError> {
         for named in head.headers().get_all(NAMESPACE) {
-            let named = named.to_str().unwrap_or_default();
-            if !self.is_in(caller, named).await? {
+            let is_ours = match named.to_str() {
+                Ok("") => true,
+                Ok(named) => self.is_in(caller, named).await?,
+                Err(_) => false,
+            };
+            if !is_ours {
                 return Ok(false);
             }
         }

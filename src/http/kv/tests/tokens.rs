@@ -81,12 +81,18 @@ async fn a_namespace_is_the_tokens_own_organization_or_nothing() {
         ask(&[own]).await.data(200);
     }
     ask(&[slug.clone(), id.clone()]).await.data(200);
+    // An empty one names none, whoever else is named beside it.
+    ask(&[String::new()]).await.data(200);
+    ask(&[String::new(), slug.clone()]).await.data(200);
+    ask(&[String::new(), eve.slug.clone()])
+        .await
+        .fails(403, "permission denied");
     for other in [
         eve.slug.clone(),
         eve.org.to_string(),
         "root".to_owned(),
         "root/".to_owned(),
-        String::new(),
+        " \u{e9}".to_owned(),
         "/".to_owned(),
         "nobody".to_owned(),
         format!("{slug}/team"),
