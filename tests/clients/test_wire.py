@@ -329,6 +329,26 @@ def test_checksums_in_headers(wire, place):
         assert wire.send("PUT", place, b"after", wrong).status == 400, wrong
 
 
+def test_checksums_in_presigned_urls(wire, bucket):
+    place = target(bucket, "key")
+
+    def put(body, **signed):
+        named = {name.replace("_", "-"): value for name, value in signed.items()}
+        return wire.send_as("PUT", wire.signature().presigned("PUT", place, wire.host, **named), body)
+
+    # So the SDK for JavaScript signs, which has no body yet, for every URL to upload to.
+    none = {"x_amz_checksum_crc32": crc32(b""), "x_amz_sdk_checksum_algorithm": "CRC32"}
+    assert put(b"after", **none).status == 200
+    assert put(b"", **none).status == 200
+    # Whoever signs that of a body means it.
+    sums = {"x_amz_checksum_crc32": crc32(b"meant"), "x_amz_sdk_checksum_algorithm": "CRC32"}
+    assert put(b"meant", **sums).status == 200
+    assert put(b"after", **sums).refusal == ("BadDigest", 400)
+    both = none | {"x_amz_checksum_sha256": "AAAA"}
+    assert put(b"after", **both).status == 400
+    assert wire.send("PUT", place, b"after", {TRAILER: crc32(b"")}).refusal == ("BadDigest", 400)
+
+
 # Connections.
 
 

@@ -35,7 +35,7 @@ pub(super) fn incoming(
     if length.is_none() && request.field(CONTENT_LENGTH.as_str()).is_none() {
         return Err(ErrorCode::MissingContentLength.into());
     }
-    let checksum = match DeclaredChecksum::of(|name| request.amz(name))? {
+    let checksum = match request.declared_checksum()? {
         Some(declared) => Some(expected_checksum(request, declared)?),
         None => match default {
             ChecksumDefault::Crc64Nvme => {

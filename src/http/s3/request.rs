@@ -1,5 +1,6 @@
 use http::HeaderMap;
 use names::{BucketName, PartNumber, UploadId};
+use wire::s3::header::DeclaredChecksum;
 use wire::s3::xml::EncodingType;
 use wire::s3::{ErrorCode, Query};
 use wire::sigv4::Carrier;
@@ -49,6 +50,20 @@ impl<'a> Request<'a> {
                 .find(|(other, _)| other.eq_ignore_ascii_case(name))
                 .map(|(_, value)| value)
         })
+    }
+
+    /// What the request says of its body's checksum.
+    ///
+    /// The AWS SDK for JavaScript signs a URL before it has a body, and with it the CRC32 of none.
+    /// Amazon looks at no checksum there; here only that one is passed over, since whoever signs
+    /// another wants the body that it is of.
+    pub fn declared_checksum(&self) -> Result<Option<DeclaredChecksum>, S3Error> {
+        let is_of_none = self.field(CRC32).is_none() && self.amz(CRC32) == Some(CRC32_OF_NONE);
+        let declared = DeclaredChecksum::of(|name| match name {
+            CRC32 | SDK_CHECKSUM if is_of_none => self.field(name),
+            _ => self.amz(name),
+        });
+        Ok(declared?)
     }
 
     /// The parameters of a presigned query that a signer may have moved there.
@@ -151,5 +166,8 @@ pub(super) fn argument(name: &'static str, value: &str) -> S3Error {
 /// The version that an object has in a bucket without versioning.
 pub(super) const NULL_VERSION: &str = "null";
 
+const CRC32: &str = "x-amz-checksum-crc32";
+const SDK_CHECKSUM: &str = "x-amz-sdk-checksum-algorithm";
+const CRC32_OF_NONE: &str = "AAAAAA==";
 /// Fields without `x-amz-` or `if-` that decide what is done.
 const DECISIVE: [&str; 4] = ["authorization", "content-md5", "host", "range"];
