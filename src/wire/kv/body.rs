@@ -210,10 +210,15 @@ fn wiped<'de, D: Deserializer<'de>>(decoder: D) -> Result<Zeroizing<String>, D::
     String::deserialize(decoder).map(Zeroizing::new)
 }
 
-/// Reads an object: an array would be taken for its members in their order. The decoder's own
-/// error might quote a value.
+/// Reads an object: an array would be taken for its members in their order. Nothing at all is an
+/// object without members, as HashiCorp's server has it: clients that have nothing to say send no
+/// body. The decoder's own error might quote a value.
 fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, InvalidMessage> {
-    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let body = match body.trim_ascii() {
+        b"" => b"{}",
+        body => body,
+    };
+    let is_object = body.starts_with(b"{");
     let read = serde_json::from_slice(body).ok().filter(|_| is_object);
     read.ok_or(InvalidMessage(
         "the body is no JSON object of the expected form",

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use names::{InvalidSecretPath, SecretPath, SecretPrefix};
 use percent_encoding::percent_decode_str;
 
@@ -111,11 +113,17 @@ impl Target {
         };
         let place = FACETS.iter().find(|(named, _)| *named == facet);
         let (_, place) = place.ok_or(InvalidTarget::NoSuchPlace)?;
-        match (place, path) {
-            (Place::Metadata, None | Some("")) => Ok(Self::Folder(SecretPrefix::default())),
-            (Place::Metadata, Some(path)) if path.ends_with('/') => folder(&decoded(path)?),
-            (_, None | Some("")) => Err(InvalidTarget::Path(InvalidSecretPath)),
-            (place, Some(path)) => Ok(Self::Secret(*place, secret_path(&decoded(path)?)?)),
+        let path = decoded(path.unwrap_or_default())?;
+        match place {
+            Place::Metadata if path.is_empty() || path.ends_with('/') => {
+                // The templates of HashiCorp's generated clients end with a slash of their own.
+                folder(
+                    path.strip_suffix('/')
+                        .filter(|_| is_doubled(&path))
+                        .unwrap_or(&path),
+                )
+            }
+            place => Ok(Self::Secret(*place, secret_path(&path)?)),
         }
     }
 
@@ -186,21 +194,16 @@ fn secret_path(text: &str) -> Result<SecretPath, InvalidTarget> {
     Ok(SecretPath::parse(text)?)
 }
 
-/// Decodes each segment once. One that holds a slash then would be two.
-fn decoded(path: &str) -> Result<String, InvalidTarget> {
-    let mut text = String::with_capacity(path.len());
-    for (at, segment) in path.split('/').enumerate() {
-        if at > 0 {
-            text.push('/');
-        }
-        let segment = percent_decode_str(segment).decode_utf8();
-        let segment = segment.map_err(|_| InvalidSecretPath)?;
-        if segment.contains('/') {
-            return Err(InvalidSecretPath.into());
-        }
-        text.push_str(&segment);
-    }
-    Ok(text)
+/// Whether a folder's path ends with one slash more than it needs.
+fn is_doubled(path: &str) -> bool {
+    path == "/" || path.ends_with("//")
+}
+
+/// Decodes a path once. An encoded slash is one that parts segments, as HashiCorp's server has it:
+/// its generated clients encode those of a path, too.
+fn decoded(path: &str) -> Result<Cow<'_, str>, InvalidTarget> {
+    let text = percent_decode_str(path).decode_utf8();
+    text.map_err(|_| InvalidSecretPath.into())
 }
 
 /// Where secrets are mounted, as a new server of HashiCorp's has them.
