@@ -50,8 +50,7 @@ impl Door for Kv {
     }
 
     fn read(&self, head: &Head, shown: &Shown) -> Result<Read<Asked>, KvError> {
-        // Whoever asks for a value in a wrapping is not given it without.
-        if head.headers().contains_key(WRAP_TTL) {
+        if asks_for_wrapping(head.headers()) {
             return Err(KvError::invalid("response wrapping is not offered"));
         }
         let mut target = Target::parse(below_root(head.path()).unwrap_or_default())?;
@@ -239,6 +238,13 @@ fn shown_token(headers: &HeaderMap) -> Result<Zeroizing<String>, KvError> {
         text
     };
     Ok(Zeroizing::new(token.to_owned()))
+}
+
+/// Whether a value is asked for in a wrapping: who asks is not given it without. A wrapping that
+/// lasts for no time is none, as HashiCorp's server has it.
+fn asks_for_wrapping(headers: &HeaderMap) -> bool {
+    let mut lasting = headers.get_all(WRAP_TTL).iter();
+    !lasting.all(|text| matches!(text.as_bytes(), b"" | b"0" | b"0s" | b"0m" | b"0h"))
 }
 
 fn is_merge_patch(headers: &HeaderMap) -> bool {

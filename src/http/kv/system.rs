@@ -57,7 +57,7 @@ pub(super) fn leader() -> Result<Answer, KvError> {
 
 pub(super) fn mounts(call: &Call) -> Result<Answer, KvError> {
     call.permit::<ShowSelf>(InOrganization)?;
-    shown(call, &json!({ "secret/": mount() }))
+    shown(call, &json!({ "secret/": mount(call) }))
 }
 
 pub(super) fn ui_mounts(call: &Call) -> Result<Answer, KvError> {
@@ -66,7 +66,7 @@ pub(super) fn ui_mounts(call: &Call) -> Result<Answer, KvError> {
         "token/": { "type": "token", "description": "API tokens and sessions" },
         "approle/": { "type": "approle", "description": "agents, by an API token" },
     });
-    let secret = json!({ "secret/": mount() });
+    let secret = json!({ "secret/": mount(call) });
     shown(call, &json!({ "auth": auth, "secret": secret }))
 }
 
@@ -77,7 +77,7 @@ pub(super) fn mount_of(call: &Call, is_ours: bool) -> Result<Answer, KvError> {
                     grant access to path";
         return Err(KvError::new(StatusCode::FORBIDDEN, text));
     }
-    let mut mount = mount();
+    let mut mount = mount(call);
     if let Value::Object(members) = &mut mount {
         members.insert("path".to_owned(), "secret/".into());
     }
@@ -85,8 +85,10 @@ pub(super) fn mount_of(call: &Call, is_ours: bool) -> Result<Answer, KvError> {
 }
 
 /// The one mount that every organization has.
-fn mount() -> Value {
+fn mount(call: &Call) -> Value {
     json!({
+        // Some clients, such as vaultrs, read no mount without one.
+        "uuid": call.caller().org().to_string(),
         "type": "kv",
         "description": "secrets of the organization",
         "accessor": "kv_secret",

@@ -412,6 +412,7 @@ async fn what_clients_ask_before_they_work_is_answered() {
     assert_eq!(mounts["auth"]["approle/"]["type"], "approle");
     let mounts = house.get(&ada, "sys/mounts").await.data(200);
     assert_eq!(mounts["secret/"]["options"]["version"], "2");
+    assert_eq!(mounts["secret/"]["uuid"], ada.org.to_string());
 }
 
 #[tokio::test]
@@ -439,12 +440,20 @@ async fn other_methods_are_refused_and_wrapping_is_not_passed_over() {
         .ask(&ada, Method::HEAD.as_str(), "secret/data/a", "")
         .await;
     assert_eq!((head.status, head.body), (405, json!(null)));
-    let fields = [
-        ("x-vault-token", ada.token.as_str()),
-        ("x-vault-wrap-ttl", "60"),
-    ];
-    let wrapped = house.send("GET", "secret/data/a", &fields, "").await;
-    wrapped.fails(400, "response wrapping is not offered");
+    let wrapped = async |ttl: &str| {
+        let fields = [
+            ("x-vault-token", ada.token.as_str()),
+            ("x-vault-wrap-ttl", ttl),
+        ];
+        house.send("GET", "secret/data/a", &fields, "").await
+    };
+    for ttl in ["60", "1ms", "5m", "soon", "-1"] {
+        let answer = wrapped(ttl).await;
+        answer.fails(400, "response wrapping is not offered");
+    }
+    for ttl in ["", "0", "0s"] {
+        wrapped(ttl).await.data(200);
+    }
 }
 
 #[tokio::test]
