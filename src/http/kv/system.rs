@@ -22,6 +22,8 @@ pub(super) fn health(now_ms: u64) -> Result<Answer, KvError> {
             "version": VERSION,
             "enterprise": false,
             "cluster_name": CLUSTER,
+            // Typed clients, such as @litehex/node-vault, read no answer without every member.
+            "cluster_id": "",
         }),
     )
 }
@@ -41,7 +43,10 @@ pub(super) fn seal_status() -> Result<Answer, KvError> {
             "version": VERSION,
             "migration": false,
             "recovery_seal": false,
+            "build_date": "",
+            "storage_type": CLUSTER,
             "cluster_name": CLUSTER,
+            "cluster_id": "",
         }),
     )
 }
@@ -87,7 +92,6 @@ pub(super) fn mount_of(call: &Call, is_ours: bool) -> Result<Answer, KvError> {
 /// The one mount that every organization has.
 fn mount(call: &Call) -> Value {
     json!({
-        // Some clients, such as vaultrs, read no mount without one.
         "uuid": call.caller().org().to_string(),
         "type": "kv",
         "description": "secrets of the organization",
@@ -97,6 +101,10 @@ fn mount(call: &Call) -> Value {
         "local": false,
         "seal_wrap": false,
         "external_entropy_access": false,
+        "plugin_version": "",
+        "running_plugin_version": VERSION,
+        "running_sha256": "",
+        "deprecation_status": "supported",
     })
 }
 

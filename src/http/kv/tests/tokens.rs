@@ -381,10 +381,14 @@ async fn what_clients_ask_before_they_work_is_answered() {
         (&health.body["sealed"], &health.body["initialized"]),
         (&json!(false), &json!(true))
     );
+    assert!(health.body["cluster_id"].is_string());
     let head = house.send("HEAD", "sys/health", &[], "").await;
     assert_eq!((head.status, head.body), (200, json!(null)));
     let status = house.send("GET", "sys/seal-status", &[], "").await;
     assert_eq!(status.body["sealed"], false);
+    for member in ["type", "version", "build_date", "storage_type", "nonce"] {
+        assert!(status.body[member].is_string(), "{member}");
+    }
     assert_eq!(
         house.send("GET", "sys/init", &[], "").await.body["initialized"],
         true
@@ -413,6 +417,10 @@ async fn what_clients_ask_before_they_work_is_answered() {
     let mounts = house.get(&ada, "sys/mounts").await.data(200);
     assert_eq!(mounts["secret/"]["options"]["version"], "2");
     assert_eq!(mounts["secret/"]["uuid"], ada.org.to_string());
+    // Typed clients read no mount without every member that HashiCorp's server has.
+    for member in ["plugin_version", "running_plugin_version", "running_sha256"] {
+        assert!(mounts["secret/"][member].is_string(), "{member}");
+    }
 }
 
 #[tokio::test]
