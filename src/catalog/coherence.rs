@@ -50,6 +50,8 @@ struct Shared {
 struct State {
     /// Since this process began, and only of what changed since.
     changes: HashMap<(OrgId, Class), u64>,
+    /// How often everything may have changed.
+    of_all: u64,
     polled: Option<Duration>,
 }
 
@@ -67,13 +69,23 @@ impl Coherence {
     pub fn stamp(&self, org: OrgId, class: Class) -> Option<Stamp> {
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
         let age = self.0.clock.monotonic().saturating_sub(state.polled?);
-        (age <= STALE_AFTER).then(|| Stamp(state.changes.get(&(org, class)).copied().unwrap_or(0)))
+        // Neither ever becomes less, so that their sum is the same only when both are.
+        (age <= STALE_AFTER).then(|| {
+            let of_org = state.changes.get(&(org, class)).copied().unwrap_or(0);
+            Stamp(of_org + state.of_all)
+        })
     }
 
     /// States that rows of an organization changed.
     pub fn changed(&self, org: OrgId, class: Class) {
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
         *state.changes.entry((org, class)).or_default() += 1;
+    }
+
+    /// States that any row of anybody may have changed.
+    pub fn all_changed(&self) {
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.of_all += 1;
     }
 
     /// States that every change committed before `at`, of [`Clock::monotonic`], has been counted.

@@ -7,6 +7,7 @@ use names::{
     UploadId,
 };
 
+use super::census::{CensusTaker, FoldedChanges, LogBase};
 use super::change::Change;
 use super::coherence::Coherence;
 use super::mutation::{Bound, Conflict, Effect, UsageDelta, UsageSubjectKind};
@@ -402,6 +403,21 @@ impl Store for FaultyStore {
     async fn last_change(&self) -> Result<(u64, [u8; 32]), CatalogError> {
         self.reading("last_change")?;
         self.inner.last_change().await
+    }
+
+    async fn log_base(&self) -> Result<LogBase, CatalogError> {
+        self.reading("log_base")?;
+        self.inner.log_base().await
+    }
+
+    async fn folded_changes(&self, orgs: &[OrgId]) -> Page<FoldedChanges> {
+        self.reading("folded_changes")?;
+        self.inner.folded_changes(orgs).await
+    }
+
+    async fn census(&self, take: CensusTaker) -> Result<(), CatalogError> {
+        self.reading("census")?;
+        self.inner.census(take).await
     }
 
     async fn named_by_key(&self, org: OrgId, version: u32, max: u32) -> Page<NamesKey> {

@@ -1,6 +1,7 @@
 //! Metadata: a trait of intentions, one transaction each, behind handles that bind the
 //! organization. Stores sealed bytes and MACs that it cannot open.
 
+mod census;
 mod change;
 mod coherence;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use census::{CensusEntry, CensusTaker, FoldedChanges, LogBase, SealedRowSet};
 pub use change::{Change, ChangedRow};
 pub use coherence::{Class, Coherence, STALE_AFTER, Stamp};
 #[doc(hidden)]
@@ -26,7 +28,7 @@ pub use handle::{
 };
 pub use mutation::{
     Accounting, Bound, CommitVersion, CompletedUpload, Conflict, Effect, Expect, Meter, Mutation,
-    Rewrap, StoredLimits, UsageDelta, UsageSubject, UsageSubjectKind,
+    PruneChanges, Rewrap, StoredLimits, UsageDelta, UsageSubject, UsageSubjectKind,
 };
 pub use record::{RecordGuard, RecordKind, RecordQuery, RecordRow, RecordWrite, Sealing};
 pub use row::{Authenticated, FieldSink, Row, RowTag, Unverified};

@@ -5,6 +5,7 @@ use names::{
     VersionId,
 };
 
+use super::census::{FoldedChanges, SealedRowSet};
 use super::record::{RecordGuard, RecordKind, RecordRow, RecordWrite};
 use super::row::{Authenticated, RowTag};
 use super::rows::{
@@ -170,6 +171,24 @@ pub enum Mutation {
     },
     /// Forgets claims whose blobs are gone from the store.
     ForgetClaims(Vec<BlobId>),
+    /// Prunes the log of changes, and keeps what they had left of each organization's rows. Only in
+    /// organization 0.
+    PruneChanges(PruneChanges),
+}
+
+/// Which changes are pruned, from the first that there is.
+#[derive(Debug)]
+pub struct PruneChanges {
+    /// The number of the change after which the log must begin ([`Conflict::Changed`]).
+    pub from_seq: u64,
+    /// The last change that goes, which must be there with this head ([`Conflict::Missing`]).
+    pub seq: u64,
+    /// The head of the chain there.
+    pub head: [u8; 32],
+    /// What all rows came to then.
+    pub rows: SealedRowSet,
+    /// What is left of the rows of each organization that these changes tell of.
+    pub folded: Vec<FoldedChanges>,
 }
 
 impl Mutation {
@@ -204,7 +223,8 @@ impl Mutation {
             | Self::PurgeOrganization { .. }
             | Self::Rewrap(_)
             | Self::ClaimBlobs { .. }
-            | Self::ForgetClaims(_) => false,
+            | Self::ForgetClaims(_)
+            | Self::PruneChanges(_) => false,
         }
     }
 }

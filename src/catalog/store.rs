@@ -6,6 +6,7 @@ use names::{
     PrincipalId, Slug, UploadId, VersionId,
 };
 
+use super::census::{CensusTaker, FoldedChanges, LogBase};
 use super::change::Change;
 use super::coherence::Coherence;
 use super::mutation::{Bound, Conflict, Effect, UsageDelta, UsageSubjectKind};
@@ -229,10 +230,20 @@ pub trait Store: Send + Sync + 'static {
         org: OrgId,
         lookups: &[[u8; 32]],
     ) -> Result<Vec<([u8; 32], u64)>, CatalogError>;
-    /// The changes after `seq`, oldest first, up to `max`.
+    /// The changes after `seq` that have not been pruned, oldest first, up to `max`.
     async fn changes_since(&self, seq: u64, max: u32) -> Page<Change>;
     /// The number and chain head of the last change; `(0, zeros)` before the first.
     async fn last_change(&self) -> Result<(u64, [u8; 32]), CatalogError>;
+
+    /// Where the log of changes begins.
+    async fn log_base(&self) -> Result<LogBase, CatalogError>;
+    /// What pruned changes have left of the rows of organizations, of those among `orgs` of which
+    /// anything is left, in any order.
+    async fn folded_changes(&self, orgs: &[OrgId]) -> Page<FoldedChanges>;
+    /// Gives all that the log of changes and the tables say of which rows there are to `take`, in
+    /// one snapshot: the base, what was folded, every change, the MAC of every row. Memory does not
+    /// grow with what there is; while it lasts, [`scrub`](Self::scrub) finds a reader in the way.
+    async fn census(&self, take: CensusTaker) -> Result<(), CatalogError>;
 
     /// Up to `max` things that name a version of the organization's key. For the platform's key
     /// those are organizations, credentials and wrapped keys besides its own records and log.
@@ -465,12 +476,12 @@ pub enum TaggedRow {
     Record(Unverified<RecordRow>),
     /// A bucket.
     Bucket(Unverified<BucketRow>),
-    /// A version, with what it holds.
-    Version(Unverified<VersionRow>, Content),
+    /// A version, with what it holds and what is known of the blobs that it names.
+    Version(Unverified<VersionRow>, Content, Vec<BlobRow>),
     /// An upload.
     Upload(Unverified<UploadRow>),
-    /// A part.
-    Part(Unverified<PartRow>),
+    /// A part, with what is known of the blobs that it names.
+    Part(Unverified<PartRow>, Vec<BlobRow>),
     /// The organization itself (authority: the platform).
     Organization(Unverified<OrganizationRow>),
     /// A wrapped key (authority: the platform).

@@ -37,11 +37,13 @@ impl Verify {
         } else {
             let lines = verification.findings.iter().map(ToString::to_string);
             print::lines(lines.chain([format!(
-                "{} rows of {} organizations verified against {} changes and {} checkpoints",
+                "{} rows of {} organizations verified against {} changes and {} checkpoints; {} \
+                 changes before these were pruned",
                 verification.rows,
                 verification.organizations,
                 verification.changes,
-                verification.checkpoints
+                verification.checkpoints,
+                verification.pruned
             )]))?;
         }
         match verification.findings.len() {

@@ -10,6 +10,7 @@ mod records;
 mod ring;
 mod root_file;
 mod rotation;
+mod row_set;
 
 #[cfg(test)]
 mod tests;
@@ -21,3 +22,4 @@ pub use records::RecordDraft;
 pub use ring::{Keyring, KeyringError, Provisioned};
 pub use root_file::{RootFile, RootFileError};
 pub use rotation::{KeyVersion, Rewrapped, RotationError};
+pub use row_set::{RowSet, RowSetOf, RowSets};

@@ -51,8 +51,12 @@ impl Keyring {
 
     /// A blind name under the platform's name key.
     pub async fn platform_lookup(&self, kind: &str, name: &[u8]) -> Result<[u8; 32], KeyringError> {
-        let names = self.name_index(OrgId::PLATFORM).await?;
-        Ok(names.lookup(kind, name))
+        Ok(self.platform_names().await?.lookup(kind, name))
+    }
+
+    /// The platform's blind lookups.
+    pub(super) async fn platform_names(&self) -> Result<Arc<NameIndex>, KeyringError> {
+        self.name_index(OrgId::PLATFORM).await
     }
 
     /// The blind name under which the credential directory keeps an access key.

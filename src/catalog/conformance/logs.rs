@@ -344,7 +344,7 @@ pub(in crate::catalog) async fn every_row_with_a_tag_is_walked(store: &dyn Store
             let (rows, next) = store.tags(world.org, after, max).await.expect("a page");
             assert!(rows.len() <= max as usize);
             for row in rows {
-                if let TaggedRow::Version(row, content) = &row {
+                if let TaggedRow::Version(row, content, _) = &row {
                     assert_eq!(contents.get(&row.unverified().version), Some(content));
                 }
                 seen.push(tag_of(&row));
@@ -410,9 +410,9 @@ pub(super) fn tag_of(row: &TaggedRow) -> RowTag {
     match row {
         TaggedRow::Record(row) => row.tag(),
         TaggedRow::Bucket(row) => row.tag(),
-        TaggedRow::Version(row, _) => row.tag(),
+        TaggedRow::Version(row, ..) => row.tag(),
         TaggedRow::Upload(row) => row.tag(),
-        TaggedRow::Part(row) => row.tag(),
+        TaggedRow::Part(row, _) => row.tag(),
         TaggedRow::Organization(row) => row.tag(),
         TaggedRow::OrgKey(row) => row.tag(),
         TaggedRow::Credential(row) => row.tag(),

@@ -355,8 +355,8 @@ impl World<'_> {
         assert!(rest.is_none());
         for row in rows {
             held = held.plus(match row {
-                TaggedRow::Version(row, _) => Stored::version(row.unverified().size),
-                TaggedRow::Part(row) => Stored::part(row.unverified().size),
+                TaggedRow::Version(row, ..) => Stored::version(row.unverified().size),
+                TaggedRow::Part(row, _) => Stored::part(row.unverified().size),
                 _ => Stored::default(),
             });
         }

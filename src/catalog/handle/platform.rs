@@ -1,13 +1,15 @@
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use names::{AccountId, NodeId, OrgId, RootId, Slug};
+use tokio::sync::oneshot;
 
 use super::commit::{CommitError, commit_one};
 use crate::catalog::{
-    AuditSegmentRow, CatalogError, Change, Class, CredentialQuery, CredentialRow, Effect, Found,
-    Mutation, NameKeyRow, OrgKeyRow, OrganizationRow, Page, RecordKind, RecordQuery, RecordRow,
-    Stamp, Store, Stored, Unverified,
+    AuditSegmentRow, CatalogError, CensusEntry, CensusTaker, Change, Class, CredentialQuery,
+    CredentialRow, Effect, FoldedChanges, Found, LogBase, Mutation, NameKeyRow, OrgKeyRow,
+    OrganizationRow, Page, RecordKind, RecordQuery, RecordRow, Stamp, Store, Stored, Unverified,
 };
 
 /// The catalog beyond organizations: credentials, wrapped keys, states. `authn`, `tenancy`,
@@ -201,6 +203,38 @@ impl PlatformCatalog {
         self.store.changes_since(seq, max).await
     }
 
+    /// Where the log of changes begins.
+    pub async fn log_base(&self) -> Result<LogBase, CatalogError> {
+        self.store.log_base().await
+    }
+
+    /// What pruned changes have left of the rows of organizations.
+    pub async fn folded_changes(&self, orgs: &[OrgId]) -> Page<FoldedChanges> {
+        self.store.folded_changes(orgs).await
+    }
+
+    /// Counts all rows in one snapshot: gives every entry of the census to `take` with `state`, until
+    /// it breaks off, and returns what has become of that.
+    pub async fn census<S: Send + 'static>(
+        &self,
+        state: S,
+        mut take: impl FnMut(&mut S, CensusEntry) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<S, CatalogError> {
+        let (give_back, given_back) = oneshot::channel();
+        let mut lent = Lent {
+            state: Some(state),
+            give_back: Some(give_back),
+        };
+        let taker: CensusTaker = Box::new(move |entry| match &mut lent.state {
+            Some(state) => take(state, entry),
+            None => ControlFlow::Break(()),
+        });
+        self.store.census(taker).await?;
+        given_back
+            .await
+            .map_err(|_| CatalogError::Unavailable("a census was lost".to_owned()))
+    }
+
     /// The last change and the head of the chain.
     pub async fn last_change(&self) -> Result<(u64, [u8; 32]), CatalogError> {
         self.store.last_change().await
@@ -268,6 +302,21 @@ impl PlatformCatalog {
     /// Whether the catalog takes commits.
     pub async fn ready(&self) -> Result<(), CatalogError> {
         self.store.ready().await
+    }
+}
+
+/// What a census is taken into, given back when the store drops the taker.
+struct Lent<S> {
+    state: Option<S>,
+    give_back: Option<oneshot::Sender<S>>,
+}
+
+impl<S> Drop for Lent<S> {
+    fn drop(&mut self) {
+        if let (Some(state), Some(give_back)) = (self.state.take(), self.give_back.take()) {
+            // Whoever asked may have gone.
+            let _ = give_back.send(state);
+        }
     }
 }
 

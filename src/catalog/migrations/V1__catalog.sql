@@ -249,6 +249,27 @@ CREATE TABLE change_log (
     PRIMARY KEY (seq)
 ) STRICT, WITHOUT ROWID;
 
+-- Where the log begins, once its first changes were pruned: the number and head of the last change
+-- that is gone, and what all rows came to then (see `SealedRowSet`). One row, or none.
+CREATE TABLE change_log_base (
+    id     INTEGER NOT NULL CHECK (id = 0),
+    seq    INTEGER NOT NULL,
+    head   BLOB    NOT NULL,
+    rows   INTEGER NOT NULL,
+    sum    BLOB    NOT NULL,
+    PRIMARY KEY (id)
+) STRICT, WITHOUT ROWID;
+
+-- What the changes that were pruned had left of each organization's rows, as of the head at which
+-- its own were last pruned. Nothing left is no row.
+CREATE TABLE folded_changes (
+    org_id BLOB    NOT NULL,
+    head   BLOB    NOT NULL,
+    rows   INTEGER NOT NULL,
+    sum    BLOB    NOT NULL,
+    PRIMARY KEY (org_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE leases (
     job       BLOB    NOT NULL,
     holder_id BLOB    NOT NULL,

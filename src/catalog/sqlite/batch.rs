@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use names::{BucketId, OrgId};
 use rusqlite::{Connection, Params, Result, Row as SqlRow, params};
 
+use super::census;
 use super::changes;
 use super::columns::{key_state, subject_columns};
 use super::error::Applied;
@@ -10,8 +11,8 @@ use super::query::{all, execute, exists, int, one};
 use super::read;
 use crate::catalog::change::NAME_KEYS;
 use crate::catalog::{
-    ChangedRow, Class, Conflict, KeyState, Meter, RecordKind, Row, RowTag, Stored, StoredLimits,
-    UsageDelta, UsageSubject,
+    ChangedRow, Class, Conflict, KeyState, LogBase, Meter, RecordKind, Row, RowTag, Stored,
+    StoredLimits, UsageDelta, UsageSubject,
 };
 
 /// A transaction that mutations are being applied in, and what it will append when it ends.
@@ -150,6 +151,11 @@ impl<'t> Batch<'t> {
             Some(version) => Err(Conflict::KeyClosed { version }.into()),
             None => Ok(()),
         }
+    }
+
+    /// Where the log of changes begins.
+    pub(super) fn log_base(&self) -> Result<LogBase> {
+        census::base(self.conn)
     }
 
     /// A walk found nothing that names this key.

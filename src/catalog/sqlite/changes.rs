@@ -3,11 +3,12 @@
 use names::OrgId;
 use rusqlite::{Connection, Result, Row as SqlRow, params};
 
+use super::census;
 use super::query::{all, damaged, execute, int, one, unsigned};
 use crate::catalog::Change;
 use crate::catalog::change::{ChangedRow, decode_entries, encode_entries, head_after};
 
-/// The number and head of the last change.
+/// The number and head of the last change, be it one that was pruned.
 pub(super) fn last(conn: &Connection) -> Result<(u64, [u8; 32])> {
     let last = one(
         conn,
@@ -15,7 +16,13 @@ pub(super) fn last(conn: &Connection) -> Result<(u64, [u8; 32])> {
         [],
         |row| Ok((unsigned(row, 0)?, row.get(1)?)),
     )?;
-    Ok(last.unwrap_or((0, [0; 32])))
+    match last {
+        Some(last) => Ok(last),
+        None => {
+            let base = census::base(conn)?;
+            Ok((base.seq, base.head))
+        }
+    }
 }
 
 /// Appends a change after the last and returns its number and the chain's new head.
@@ -47,7 +54,8 @@ pub(super) fn since(conn: &Connection, seq: u64, max: u32) -> Result<Vec<Change>
     )
 }
 
-fn read(row: &SqlRow<'_>) -> Result<Change> {
+/// A change, in the order of columns that [`since`] reads.
+pub(super) fn read(row: &SqlRow<'_>) -> Result<Change> {
     #[derive(Debug, thiserror::Error)]
     #[error("not whole entries")]
     struct NotEntries;

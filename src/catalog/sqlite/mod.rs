@@ -3,6 +3,7 @@
 
 mod apply;
 mod batch;
+mod census;
 mod changes;
 mod columns;
 mod directory;

@@ -4,7 +4,7 @@ use names::{BlobId, BucketId, BucketName, ObjectKey, OrgId, PartNumber, UploadId
 use rusqlite::{Connection, Result, params};
 
 use super::columns::{
-    NoContent, VERSION_COLUMNS, WHOLE, blob, blob_columns, bucket_columns, content,
+    self, NoContent, VERSION_COLUMNS, WHOLE, blob_columns, bucket_columns, content,
     content_columns, meter, part_columns, subject, unverified, upload_columns, version_columns,
 };
 use super::query::{all, damaged, int, one, unsigned};
@@ -109,18 +109,23 @@ pub(super) fn blobs(conn: &Connection, org: OrgId, blobs: &[BlobId]) -> Result<V
     let snapshot = conn.unchecked_transaction()?;
     let mut found = Vec::with_capacity(blobs.len());
     for id in blobs {
-        found.extend(one(
-            &snapshot,
-            concat!(
-                "SELECT ",
-                blob_columns!(),
-                " FROM blobs WHERE org_id = ?1 AND blob_id = ?2"
-            ),
-            params![org.bytes(), id.bytes()],
-            blob,
-        )?);
+        found.extend(blob(&snapshot, org, *id)?);
     }
     Ok(found)
+}
+
+/// What is known of one blob.
+pub(super) fn blob(conn: &Connection, org: OrgId, id: BlobId) -> Result<Option<BlobRow>> {
+    one(
+        conn,
+        concat!(
+            "SELECT ",
+            blob_columns!(),
+            " FROM blobs WHERE org_id = ?1 AND blob_id = ?2"
+        ),
+        params![org.bytes(), id.bytes()],
+        columns::blob,
+    )
 }
 
 pub(super) fn upload(

@@ -10,6 +10,7 @@ use names::{
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::census;
 use super::changes;
 use super::error::catalog_error;
 use super::list::list;
@@ -18,11 +19,11 @@ use super::readers::Readers;
 use super::writer::{Announcer, Writer};
 use super::{directory, leases, read, records, segments, walk};
 use crate::catalog::{
-    AuditSegmentRow, BlobRow, Bound, BucketRow, CatalogError, Change, ChangedRow, Coherence,
-    Conflict, Content, CredentialQuery, CredentialRow, Effect, Found, ListQuery, Listed, Mutation,
-    NameKeyRow, NamesKey, OrgKeyRow, OrganizationRow, Page, PartRow, RecordKind, RecordQuery,
-    RecordRow, Recount, Store, Stored, TagCursor, TaggedRow, Unverified, UploadRow, UsageDelta,
-    UsageSubjectKind, VersionRow,
+    AuditSegmentRow, BlobRow, Bound, BucketRow, CatalogError, CensusTaker, Change, ChangedRow,
+    Coherence, Conflict, Content, CredentialQuery, CredentialRow, Effect, FoldedChanges, Found,
+    ListQuery, Listed, LogBase, Mutation, NameKeyRow, NamesKey, OrgKeyRow, OrganizationRow, Page,
+    PartRow, RecordKind, RecordQuery, RecordRow, Recount, Store, Stored, TagCursor, TaggedRow,
+    Unverified, UploadRow, UsageDelta, UsageSubjectKind, VersionRow,
 };
 use crate::clock::Clock;
 
@@ -411,6 +412,23 @@ impl Store for SqliteStore {
         self.keys.inline(changes::last).await
     }
 
+    async fn log_base(&self) -> Result<LogBase, CatalogError> {
+        self.keys.inline(census::base).await
+    }
+
+    async fn folded_changes(&self, orgs: &[OrgId]) -> Page<FoldedChanges> {
+        let orgs = orgs.to_vec();
+        self.pages
+            .blocking(move |conn| census::folded(conn, &orgs))
+            .await
+    }
+
+    async fn census(&self, take: CensusTaker) -> Result<(), CatalogError> {
+        self.pages
+            .blocking(move |conn| census::census(conn, take))
+            .await
+    }
+
     async fn named_by_key(&self, org: OrgId, version: u32, max: u32) -> Page<NamesKey> {
         let walks = Arc::clone(&self.walks);
         self.pages
@@ -547,8 +565,16 @@ impl Announcer {
     /// twice costs a cache one more look.
     fn catch_up(&self, conn: &Connection) -> rusqlite::Result<()> {
         loop {
+            let snapshot = conn.unchecked_transaction()?;
             let told = self.told_seq.load(Ordering::SeqCst);
-            let changes = changes::since(conn, told, CHANGES_AT_ONCE)?;
+            let base = census::base(&snapshot)?;
+            if told < base.seq {
+                // This process slept so long that what it has not seen was pruned.
+                self.coherence.all_changed();
+                self.told_seq.fetch_max(base.seq, Ordering::SeqCst);
+                continue;
+            }
+            let changes = changes::since(&snapshot, told, CHANGES_AT_ONCE)?;
             let Some(last) = changes.last() else {
                 return Ok(());
             };

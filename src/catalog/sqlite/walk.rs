@@ -6,8 +6,11 @@ use rusqlite::{Connection, Result, params};
 use super::batch::UnnamedKey;
 use super::columns::{NoContent, content, content_columns, key_state};
 use super::query::{damaged, one};
+use super::read;
 use super::tables::{Scope, TABLES};
-use crate::catalog::{Content, KeyState, NamesKey, TagCursor, TaggedRow, VersionRow};
+use crate::catalog::{
+    BlobRow, Body, Content, KeyState, NamesKey, Slice, TagCursor, TaggedRow, VersionRow,
+};
 
 /// Up to `max` rows with a tag from a place on, and where to go on if there may be more.
 pub(super) fn tags(
@@ -111,10 +114,17 @@ fn tagged(conn: &Connection, org: OrgId, row: NamesKey) -> Result<Option<TaggedR
         NamesKey::Bucket(row) => TaggedRow::Bucket(row),
         NamesKey::Version(row) => {
             let content = content_of(conn, org, row.unverified())?;
-            TaggedRow::Version(row, content)
+            let blobs = match &content.body {
+                Body::Inline(_) => Vec::new(),
+                Body::Blobs(slices) => blobs_of(conn, org, slices)?,
+            };
+            TaggedRow::Version(row, content, blobs)
         }
         NamesKey::Upload(row) => TaggedRow::Upload(row),
-        NamesKey::Part(row) => TaggedRow::Part(row),
+        NamesKey::Part(row) => {
+            let blobs = blobs_of(conn, org, &row.unverified().slices)?;
+            TaggedRow::Part(row, blobs)
+        }
         NamesKey::Organization(row) => TaggedRow::Organization(row),
         NamesKey::OrgKey(row) => TaggedRow::OrgKey(row),
         NamesKey::Credential(row) => TaggedRow::Credential(row),
@@ -137,4 +147,13 @@ fn content_of(conn: &Connection, org: OrgId, version: &VersionRow) -> Result<Con
         |row| content(row, 0),
     )?;
     held.flatten().ok_or_else(|| damaged(0, NoContent))
+}
+
+fn blobs_of(conn: &Connection, org: OrgId, slices: &[Slice]) -> Result<Vec<BlobRow>> {
+    let mut ids: Vec<_> = slices.iter().map(|slice| slice.blob).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.iter()
+        .filter_map(|id| read::blob(conn, org, *id).transpose())
+        .collect()
 }

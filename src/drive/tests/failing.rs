@@ -282,11 +282,11 @@ impl Failing {
         let (rows, rest) = job.tags(None, 10_000).await.unwrap();
         assert_eq!(rest, None);
         let slices = rows.into_iter().flat_map(|row| match row {
-            TaggedRow::Version(_, content) => match content.body {
+            TaggedRow::Version(_, content, _) => match content.body {
                 Body::Blobs(slices) => slices,
                 Body::Inline(_) => Vec::new(),
             },
-            TaggedRow::Part(part) => part.unverified().slices.clone(),
+            TaggedRow::Part(part, _) => part.unverified().slices.clone(),
             _ => Vec::new(),
         });
         let named: BTreeSet<BlobId> = slices.map(|slice| slice.blob).collect();

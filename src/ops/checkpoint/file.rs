@@ -1,5 +1,5 @@
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -11,11 +11,9 @@ pub(crate) struct CheckpointFile {
     file: File,
 }
 
-/// What was read from the file.
+/// How far the file was read.
 pub(crate) struct Appended {
-    /// Whole lines, without their ends.
-    pub(crate) lines: Vec<String>,
-    /// Where the last of them ends.
+    /// Where the last whole line ends.
     pub(crate) end: u64,
     /// Whether more bytes stand behind it: a line that a crash cut short.
     pub(crate) torn: bool,
@@ -50,8 +48,13 @@ impl CheckpointFile {
         }
     }
 
-    /// The lines from `start` on, which is where a line begins.
-    pub(crate) fn lines_from(&mut self, start: u64) -> io::Result<Appended> {
+    /// Gives the whole lines from `start` on, which is where a line begins, to `each`, without their
+    /// ends. What is not UTF-8 becomes a line that no checkpoint is.
+    pub(crate) fn each_line_from(
+        &mut self,
+        start: u64,
+        mut each: impl FnMut(&str),
+    ) -> io::Result<Appended> {
         let length = self.file.metadata()?.len();
         if length < start {
             return Err(io::Error::new(
@@ -60,22 +63,18 @@ impl CheckpointFile {
             ));
         }
         self.file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        (&mut self.file)
-            .take(length - start)
-            .read_to_end(&mut bytes)?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n');
-        let torn = whole.map_or(!bytes.is_empty(), |at| at + 1 < bytes.len());
-        bytes.truncate(whole.map_or(0, |at| at + 1));
-        Ok(Appended {
-            end: start + bytes.len() as u64,
-            // What is not UTF-8 becomes a line that no checkpoint is.
-            lines: String::from_utf8_lossy(&bytes)
-                .lines()
-                .map(str::to_owned)
-                .collect(),
-            torn,
-        })
+        let mut reader = BufReader::new((&mut self.file).take(length - start));
+        let (mut end, mut line) = (start, Vec::new());
+        loop {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line)?;
+            if line.pop() != Some(b'\n') {
+                let torn = read > 0;
+                return Ok(Appended { end, torn });
+            }
+            end += read as u64;
+            each(&String::from_utf8_lossy(&line));
+        }
     }
 
     /// Appends a line and makes it durable. Returns where it ends. A torn line before it is ended

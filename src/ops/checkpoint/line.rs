@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::audit::{ChainHead, Head};
-use crate::catalog::RowTag;
+use crate::catalog::{RowTag, SealedRowSet};
 use crate::keyring::{OrgKeys, RowRefused};
 use crate::ops::time::rfc3339;
 
@@ -18,6 +18,8 @@ pub(crate) struct Checkpoint {
     pub(crate) seq: u64,
     /// The head of the chain of changes.
     pub(crate) head: [u8; 32],
+    /// What all rows came to there.
+    pub(crate) rows: SealedRowSet,
     /// The chains of activity logs that grew since the checkpoint before.
     pub(crate) logs: Vec<ChainHead>,
     /// SHA-256 of the line before, without its end; zeros in the first.
@@ -28,8 +30,9 @@ pub(crate) struct Checkpoint {
 /// [`verify`](Self::verify), or before a later line that holds its hash was verified.
 ///
 /// ```text
-/// {"format":1,"at":"…","at_ms":…,"node":"…","seq":…,"head":"…","logs":[{"org":"…","node":"…",
-///  "segments":…,"hash":"…"}],"previous":"…","key_version":…,"mac":"…"}
+/// {"format":1,"at":"…","at_ms":…,"node":"…","seq":…,"head":"…","rows":{"count":…,"sum":"…"},
+///  "logs":[{"org":"…","node":"…","segments":…,"hash":"…"}],"previous":"…","key_version":…,
+///  "mac":"…"}
 /// ```
 ///
 /// The MAC stands under the platform's key, over the text before `,"mac"`.
@@ -58,6 +61,10 @@ impl Checkpoint {
             node: self.node.to_string(),
             seq: self.seq,
             head: hex::encode(self.head),
+            rows: TextRows {
+                count: self.rows.rows,
+                sum: hex::encode(self.rows.sum),
+            },
             logs: self.logs.iter().map(TextLog::from).collect(),
             previous: hex::encode(self.previous),
             key_version: platform.newest_version(),
@@ -88,6 +95,10 @@ impl<'a> Line<'a> {
                 node: parse(&text.node)?,
                 seq: text.seq,
                 head: hash(&text.head)?,
+                rows: SealedRowSet {
+                    rows: text.rows.count,
+                    sum: hash(&text.rows.sum)?,
+                },
                 logs: text
                     .logs
                     .iter()
@@ -120,11 +131,19 @@ struct Text {
     node: String,
     seq: u64,
     head: String,
+    rows: TextRows,
     logs: Vec<TextLog>,
     previous: String,
     key_version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     mac: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TextRows {
+    count: i64,
+    sum: String,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -3,8 +3,11 @@
 
 mod file;
 mod line;
+mod prune;
 mod service;
 
 pub(super) use file::CheckpointFile;
 pub(super) use line::Line;
+pub(super) use prune::left;
+pub(super) use service::difference;
 pub use service::{CheckpointError, Checkpoints};

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,17 +10,27 @@ use tokio::task::spawn_blocking;
 
 use super::file::{Appended, CheckpointFile};
 use super::line::{Checkpoint, Line};
+use super::prune::prune;
 use crate::audit::{Audit, ChainHead, Head};
-use crate::catalog::{CatalogError, PlatformCatalog};
+use crate::catalog::{CatalogError, Change, PlatformCatalog, SealedRowSet};
 use crate::clock::Clock;
 use crate::config;
-use crate::keyring::{Keyring, KeyringError, RowRefused};
+use crate::keyring::{Keyring, KeyringError, RowRefused, RowSet, RowSetOf, RowSets};
 
 /// Appends a signed checkpoint to the operator's file whenever the catalog or a log has changed.
 ///
 /// A checkpoint is signed only over a chain that goes on from the one before: a catalog that was
 /// rolled back is reported and gets none. Several processes may append to one file; each reads
 /// first what the others have appended.
+///
+/// What a checkpoint has covered for long enough is pruned from the log of changes. A checkpoint
+/// holds the head of the chain and what all rows came to, so that `verify` goes on from there:
+///
+/// ```text
+/// changes   1 ───────── pruned ───────── 812 │ 813 ──── 990 ──── 1204
+/// kept      the head, and what they left of  │           │         │
+///           each organization's rows         │        checkpoints
+/// ```
 pub struct Checkpoints {
     path: PathBuf,
     interval: Duration,
@@ -59,6 +69,14 @@ pub enum CheckpointError {
         /// The last change that the checkpoint knows.
         anchored: u64,
     },
+    /// What would be pruned is not what a checkpoint has covered: it is evidence, and stays.
+    #[error(
+        "the log of changes is not what checkpoint {anchored} has covered, and none of it is pruned"
+    )]
+    NotCovered {
+        /// The last change that the checkpoint knows.
+        anchored: u64,
+    },
     /// The catalog failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -72,6 +90,8 @@ pub enum CheckpointError {
 struct State {
     end: u64,
     last: Option<Last>,
+    /// Checkpoints up to which nothing has been pruned yet.
+    anchors: VecDeque<Anchor>,
     /// What grew and stands in no checkpoint yet.
     grown: BTreeMap<(OrgId, NodeId), Head>,
 }
@@ -79,8 +99,28 @@ struct State {
 #[derive(Clone, Copy)]
 struct Last {
     hash: [u8; 32],
-    seq: u64,
-    head: [u8; 32],
+    anchor: Anchor,
+}
+
+/// What a checkpoint says of the log of changes.
+#[derive(Clone, Copy)]
+pub(super) struct Anchor {
+    pub(super) at_ms: u64,
+    pub(super) seq: u64,
+    pub(super) head: [u8; 32],
+    pub(super) rows: SealedRowSet,
+}
+
+/// What was appended to the file since it was read last.
+#[derive(Default)]
+struct News {
+    /// The last line that reads like one.
+    line: Option<String>,
+    last: Option<Last>,
+    /// Those that the last line vouches for: each holds the hash of the one before.
+    anchors: VecDeque<Anchor>,
+    /// Whether it vouches for those that had been read before, too.
+    is_linked: bool,
 }
 
 /// Whether a checkpoint is written though it would say nothing new.
@@ -115,6 +155,7 @@ impl Checkpoints {
         let work = async {
             loop {
                 self.append_logged(audit).await;
+                self.prune_logged().await;
                 tokio::time::sleep(self.interval).await;
             }
         };
@@ -141,6 +182,36 @@ impl Checkpoints {
         self.write(&mut state, When::Always).await.map(drop)
     }
 
+    /// Prunes the changes that a checkpoint has covered for longer than any cache can still want
+    /// them. Returns how many went.
+    pub async fn prune(&self) -> Result<u64, CheckpointError> {
+        let before_ms = self.clock.now_ms().saturating_sub(KEPT_MS);
+        let base = self.platform.log_base().await?;
+        let due = {
+            let mut state = self.state.lock().await;
+            state.anchors.retain(|anchor| anchor.seq > base.seq);
+            let newest_first = state.anchors.iter().rev();
+            newest_first
+                .copied()
+                .find(|anchor| anchor.at_ms <= before_ms)
+        };
+        match due {
+            Some(anchor) => {
+                let sets = self.keyring.row_sets().await?;
+                prune(&self.platform, &sets, base, anchor).await
+            }
+            None => Ok(0),
+        }
+    }
+
+    async fn prune_logged(&self) {
+        match self.prune().await {
+            Ok(0) => {}
+            Ok(changes) => tracing::info!(changes, "pruned what a checkpoint covers"),
+            Err(error) => tracing::error!(%error, "the log of changes is not pruned"),
+        }
+    }
+
     async fn append_logged(&self, audit: &Audit) {
         if let Err(error) = self.append(audit.chain_heads()).await {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -149,34 +220,43 @@ impl Checkpoints {
     }
 
     async fn write(&self, state: &mut State, when: When) -> Result<bool, CheckpointError> {
-        let (mut file, appended) = self.lock_and_read(state.end).await?;
+        let pruned_seq = self.platform.log_base().await?.seq;
+        let (mut file, appended, news) = self.lock_and_read(state, pruned_seq).await?;
         let platform = self.keyring.open_platform().await?;
-        if let Some(line) = appended.lines.iter().rev().find_map(|l| Line::read(l).ok()) {
+        if let Some(line) = news.line.as_deref().and_then(|line| Line::read(line).ok()) {
             line.verify(&platform)
                 .map_err(|reason| CheckpointError::Altered {
                     path: self.path.clone(),
                     reason,
                 })?;
-            state.last = Some(Last {
-                hash: line.hash,
-                seq: line.claimed.seq,
-                head: line.claimed.head,
-            });
+            state.last = news.last;
+            if !news.is_linked {
+                state.anchors.clear();
+            }
+            state.anchors.extend(news.anchors);
         }
         state.end = appended.end;
         let (seq, head) = self.platform.last_change().await?;
         let unchanged = state
             .last
-            .is_some_and(|last| (last.seq, last.head) == (seq, head));
+            .is_some_and(|last| (last.anchor.seq, last.anchor.head) == (seq, head));
         if unchanged && state.grown.is_empty() && when == When::Changed {
             return Ok(false);
         }
-        self.require_continued(state.last, seq, head).await?;
-        let checkpoint = Checkpoint {
+        let sets = self.keyring.row_sets().await?;
+        let rows = self.follow(&sets, state.last, seq, head).await?;
+        let anchor = Anchor {
             at_ms: self.clock.now_ms(),
+            seq,
+            head,
+            rows: sets.seal(RowSetOf::All, &head, rows),
+        };
+        let checkpoint = Checkpoint {
+            at_ms: anchor.at_ms,
             node: self.node,
             seq,
             head,
+            rows: anchor.rows,
             logs: state
                 .grown
                 .iter()
@@ -193,34 +273,68 @@ impl Checkpoints {
         let torn = appended.torn;
         let end = spawn_blocking(move || file.append(&line, torn)).await;
         state.end = self.io(end)?;
-        state.last = hash.ok().map(|hash| Last { hash, seq, head });
+        state.last = hash.ok().map(|hash| Last { hash, anchor });
+        state.anchors.push_back(anchor);
         state.grown.clear();
         Ok(true)
     }
 
+    /// Reads what was appended to the file, and keeps of it what goes beyond what was pruned.
     async fn lock_and_read(
         &self,
-        start: u64,
-    ) -> Result<(CheckpointFile, Appended), CheckpointError> {
-        let path = self.path.clone();
+        state: &State,
+        pruned_seq: u64,
+    ) -> Result<(CheckpointFile, Appended, News), CheckpointError> {
+        let (path, start) = (self.path.clone(), state.end);
+        let mut previous = state.last.map_or([0; 32], |last| last.hash);
         let read = spawn_blocking(move || {
             let mut file = CheckpointFile::lock(&path)?;
-            let appended = file.lines_from(start)?;
-            Ok((file, appended))
+            let mut news = News {
+                is_linked: true,
+                ..News::default()
+            };
+            let appended = file.each_line_from(start, |text| {
+                let Ok(line) = Line::read(text) else { return };
+                if line.claimed.previous != previous {
+                    news.anchors.clear();
+                    news.is_linked = false;
+                }
+                previous = line.hash;
+                let anchor = Anchor {
+                    at_ms: line.claimed.at_ms,
+                    seq: line.claimed.seq,
+                    head: line.claimed.head,
+                    rows: line.claimed.rows,
+                };
+                if anchor.seq > pruned_seq {
+                    news.anchors.push_back(anchor);
+                }
+                let hash = line.hash;
+                news.last = Some(Last { hash, anchor });
+                news.line = Some(text.to_owned());
+            })?;
+            Ok((file, appended, news))
         })
         .await;
         self.io(read)
     }
 
     /// The chain of changes, computed again from where the last checkpoint left it, has to come to
-    /// what the catalog says it is.
-    async fn require_continued(
+    /// what the catalog says it is. Returns what all rows come to there.
+    async fn follow(
         &self,
+        sets: &RowSets,
         last: Option<Last>,
         seq: u64,
         head: [u8; 32],
-    ) -> Result<(), CheckpointError> {
-        let (anchored, mut computed) = last.map_or((0, [0; 32]), |last| (last.seq, last.head));
+    ) -> Result<RowSet, CheckpointError> {
+        let (anchored, mut computed, mut rows) = match last {
+            Some(Last { anchor, .. }) => {
+                let rows = sets.open(RowSetOf::All, &anchor.head, &anchor.rows);
+                (anchor.seq, anchor.head, rows)
+            }
+            None => self.begin(sets).await?,
+        };
         let not_continued = CheckpointError::NotContinued { anchored };
         if anchored > seq {
             return Err(not_continued);
@@ -236,13 +350,30 @@ impl Checkpoints {
                     return Err(not_continued);
                 }
                 computed = change.head;
+                rows = rows.plus(difference(sets, change));
             }
             at = end;
         }
         if computed != head {
             return Err(not_continued);
         }
-        Ok(())
+        Ok(rows)
+    }
+
+    /// Where the first checkpoint of a file begins. There is nothing to hold the catalog against:
+    /// what it says of changes that were pruned is taken as it stands.
+    async fn begin(&self, sets: &RowSets) -> Result<(u64, [u8; 32], RowSet), CheckpointError> {
+        let base = self.platform.log_base().await?;
+        let Some(rows) = base.rows else {
+            return Ok((base.seq, base.head, RowSet::default()));
+        };
+        tracing::warn!(
+            path = %self.path.display(),
+            seq = base.seq,
+            "a new checkpoint file begins with what the catalog says of changes that were pruned"
+        );
+        let rows = sets.open(RowSetOf::All, &base.head, &rows);
+        Ok((base.seq, base.head, rows))
     }
 
     fn io<T>(
@@ -258,6 +389,21 @@ impl Checkpoints {
             })
     }
 }
+
+/// What a change makes of the set of all rows.
+pub(in crate::ops) fn difference(sets: &RowSets, change: &Change) -> RowSet {
+    let of =
+        |mac: Option<[u8; 32]>| mac.map_or_else(RowSet::default, |mac| sets.row(change.org, &mac));
+    let entries = change.entries.iter();
+    entries.fold(RowSet::default(), |set, entry| {
+        set.plus(of(entry.new_mac)).minus(of(entry.old_mac))
+    })
+}
+
+/// How long a change stays that a checkpoint covers. Caches want it for seconds, and one that slept
+/// for longer learns that it has missed some (see [`Coherence`](crate::catalog::Coherence));
+/// `verify` tells by it which row was put back, not only whose.
+const KEPT_MS: u64 = 3_600_000;
 
 /// How many changes are read at a time.
 const CHANGES_PER_PAGE: u32 = 1000;

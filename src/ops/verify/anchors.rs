@@ -6,13 +6,18 @@ use names::{NodeId, OrgId};
 
 use super::finding::Finding;
 use crate::audit::Head;
+use crate::catalog::SealedRowSet;
 use crate::keyring::{OrgKeys, RowRefused};
 use crate::ops::checkpoint::{CheckpointFile, Line};
 
 /// What the checkpoint file says of the catalog and of the logs, as far as it is to be believed.
 #[derive(Debug, Default)]
 pub(crate) struct Anchors {
-    /// The changes that checkpoints have seen, in the order of the file.
+    /// How many lines of the file are checkpoints.
+    pub(super) checkpoints: u64,
+    /// The last change that any of them has seen.
+    pub(super) seq: u64,
+    /// What checkpoints have seen of the log as far as it was not pruned, in the order of the file.
     pub(super) changes: Vec<Anchor>,
     /// The ends of the chains of activity logs, as last seen.
     pub(crate) logs: BTreeMap<OrgId, BTreeMap<NodeId, Head>>,
@@ -29,74 +34,27 @@ pub(super) struct Anchor {
     pub(super) seq: u64,
     /// The head of the chain there.
     pub(super) head: [u8; 32],
+    /// What all rows came to there.
+    pub(super) rows: SealedRowSet,
 }
 
 impl Anchors {
-    /// Reads the file; without one there are no anchors. Blocks.
-    pub(crate) fn read(path: &Path, platform: &OrgKeys) -> io::Result<Self> {
+    /// Reads the file, and keeps of what it says of changes what goes back to `from_seq`; without a
+    /// file there are no anchors. Blocks.
+    pub(crate) fn read(path: &Path, platform: &OrgKeys, from_seq: u64) -> io::Result<Self> {
         let Some(mut file) = CheckpointFile::lock_shared(path)? else {
             return Ok(Self::default());
         };
-        Ok(Self::of(&file.lines_from(0)?.lines, platform))
-    }
-
-    /// Follows the chain of lines. Each holds the hash of the one before, so that a line whose key
-    /// was rotated away is vouched for by the next one that verifies.
-    pub(super) fn of(lines: &[String], platform: &OrgKeys) -> Self {
-        let mut anchors = Self::default();
-        let mut previous = [0; 32];
-        let mut unreadable: Option<u64> = None;
-        let mut unvouched: Option<u64> = None;
-        for (number, text) in (1..).zip(lines) {
-            let Ok(line) = Line::read(text) else {
-                // Cut short by a crash, if the next line follows the one before.
-                unreadable = unreadable.or(Some(number));
-                continue;
-            };
-            if line.claimed.previous != previous {
-                anchors.wrong(
-                    number,
-                    "it does not follow the one before: lines were altered or are missing",
-                );
-            }
-            match line.verify(platform) {
-                Ok(()) => unvouched = None,
-                Err(RowRefused::NoKey { .. }) => unvouched = unvouched.or(Some(number)),
-                Err(_) => {
-                    anchors.wrong(number, "it was altered: its MAC does not verify");
-                    previous = line.hash;
-                    continue;
-                }
-            }
-            if anchors
-                .changes
-                .last()
-                .is_some_and(|last| last.seq > line.claimed.seq)
-            {
-                anchors.wrong(number, "it has seen less than the one before");
-            }
-            unreadable = None;
-            previous = line.hash;
-            anchors.changes.push(Anchor {
-                line: number,
-                seq: line.claimed.seq,
-                head: line.claimed.head,
-            });
-            for chain in line.claimed.logs {
-                let chains = anchors.logs.entry(chain.org).or_default();
-                chains.insert(chain.node, chain.head);
-            }
-        }
-        if let Some(number) = unreadable {
-            anchors.wrong(number, "it is no checkpoint");
-        }
-        if let Some(number) = unvouched {
-            anchors.wrong(
-                number,
-                "the key that signed it is gone, and no later line vouches for it",
-            );
-        }
-        anchors
+        let mut reader = Reader {
+            anchors: Self::default(),
+            from_seq,
+            number: 0,
+            previous: [0; 32],
+            unreadable: None,
+            unvouched: None,
+        };
+        file.each_line_from(0, |text| reader.take(text, platform))?;
+        Ok(reader.finish())
     }
 
     fn wrong(&mut self, line: u64, reason: &str) {
@@ -104,5 +62,78 @@ impl Anchors {
             line,
             reason: reason.to_owned(),
         });
+    }
+}
+
+/// Follows the chain of lines. Each holds the hash of the one before, so that a line whose key was
+/// rotated away is vouched for by the next one that verifies.
+struct Reader {
+    anchors: Anchors,
+    from_seq: u64,
+    /// The line that was read last, from 1.
+    number: u64,
+    previous: [u8; 32],
+    unreadable: Option<u64>,
+    unvouched: Option<u64>,
+}
+
+impl Reader {
+    fn take(&mut self, text: &str, platform: &OrgKeys) {
+        self.number += 1;
+        let number = self.number;
+        let Ok(line) = Line::read(text) else {
+            // Cut short by a crash, if the next line follows the one before.
+            self.unreadable = self.unreadable.or(Some(number));
+            return;
+        };
+        if line.claimed.previous != self.previous {
+            self.anchors.wrong(
+                number,
+                "it does not follow the one before: lines were altered or are missing",
+            );
+        }
+        self.previous = line.hash;
+        match line.verify(platform) {
+            Ok(()) => self.unvouched = None,
+            Err(RowRefused::NoKey { .. }) => self.unvouched = self.unvouched.or(Some(number)),
+            Err(_) => {
+                let reason = "it was altered: its MAC does not verify";
+                self.anchors.wrong(number, reason);
+                return;
+            }
+        }
+        if self.anchors.seq > line.claimed.seq {
+            self.anchors
+                .wrong(number, "it has seen less than the one before");
+        }
+        self.unreadable = None;
+        self.anchors.checkpoints += 1;
+        self.anchors.seq = line.claimed.seq;
+        if line.claimed.seq >= self.from_seq {
+            self.anchors.changes.push(Anchor {
+                line: number,
+                seq: line.claimed.seq,
+                head: line.claimed.head,
+                rows: line.claimed.rows,
+            });
+        }
+        for chain in line.claimed.logs {
+            let chains = self.anchors.logs.entry(chain.org).or_default();
+            chains.insert(chain.node, chain.head);
+        }
+    }
+
+    fn finish(self) -> Anchors {
+        let mut anchors = self.anchors;
+        if let Some(number) = self.unreadable {
+            anchors.wrong(number, "it is no checkpoint");
+        }
+        if let Some(number) = self.unvouched {
+            anchors.wrong(
+                number,
+                "the key that signed it is gone, and no later line vouches for it",
+            );
+        }
+        anchors
     }
 }

@@ -83,6 +83,42 @@ pub enum Finding {
         /// The change that a checkpoint names.
         anchored: u64,
     },
+    /// Changes are gone from the beginning of the log that no checkpoint covers.
+    #[error(
+        "the log of changes begins with {begins}, and no checkpoint covers what came before: the \
+         last one has seen {anchored}"
+    )]
+    Overpruned {
+        /// The first change that the log may hold.
+        begins: u64,
+        /// The last change that a checkpoint names.
+        anchored: u64,
+    },
+    /// What was kept of pruned changes comes, with the changes since, to other rows than a
+    /// checkpoint has seen.
+    #[error(
+        "what is kept of pruned changes was altered: up to change {change} it does not come to the \
+         rows that the checkpoint in line {line} has seen"
+    )]
+    Unaccounted {
+        /// The change that the checkpoint names.
+        change: u64,
+        /// The line of the checkpoint file.
+        line: u64,
+    },
+    /// Rows are there, or missing, of which only pruned changes tell.
+    #[error(
+        "rows of {organization} were put back, altered or taken away, of which change {change} or \
+         one before it tells: there are {}", in_words(*surplus)
+    )]
+    Unlike {
+        /// Whose.
+        organization: String,
+        /// The last change of which is kept what it left, and no more.
+        change: u64,
+        /// How many rows there are too many; less than none, how many too few.
+        surplus: i64,
+    },
     /// A change is another than a checkpoint says.
     #[error("change {change} is not the one that the checkpoint in line {line} has seen")]
     Replaced {
@@ -99,6 +135,14 @@ pub enum Finding {
         /// What is wrong.
         reason: String,
     },
+}
+
+fn in_words(surplus: i64) -> String {
+    match surplus {
+        0 => "as many as there should be, but others".to_owned(),
+        1.. => format!("{surplus} too many"),
+        ..0 => format!("{} too few", surplus.unsigned_abs()),
+    }
 }
 
 /// A row, by table, organization and primary key.

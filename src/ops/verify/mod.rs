@@ -1,10 +1,11 @@
 //! Verification: whether the catalog is what was written to it, and all of that.
 
 mod anchors;
+mod explanation;
 mod finding;
 mod logs;
-mod replay;
 mod rows;
+mod tally;
 mod verifier;
 
 pub use finding::{Finding, RowName};

@@ -2,8 +2,8 @@ use envelope::{HEADER_LEN, Header, Place};
 use names::{BlobId, OrgId};
 use sha2::{Digest, Sha256};
 
+use super::explanation::Mac;
 use super::finding::RowName;
-use super::replay::Mac;
 use crate::catalog::{
     BlobRow, Body, BucketRow, Content, CredentialRow, OrgKeyRow, OrganizationRow, PartRow,
     RecordRow, Row, Slice, TaggedRow, Unverified, UploadRow, VersionRow,
@@ -25,8 +25,6 @@ pub(super) struct Inspected {
     pub(super) mac: Mac,
     /// What its key says.
     pub(super) verdict: Verdict,
-    /// The blobs that it names, once it is known to be genuine.
-    pub(super) slices: Vec<Slice>,
 }
 
 /// What a row's key says of it.
@@ -34,7 +32,7 @@ pub(super) enum Verdict {
     /// It is what was written.
     Genuine,
     /// It is genuine, and what lies beside it under no MAC does not fit it.
-    Unfit(String),
+    Unfit(Vec<String>),
     /// It is not what was written.
     Altered(RowRefused),
     /// Its key cannot be had.
@@ -81,18 +79,23 @@ impl Inspected {
                 let key = row.unverified().upload.to_string();
                 Self::plain(name(UploadRow::TABLE, key), row, keys.own)
             }
-            TaggedRow::Part(row) => {
+            TaggedRow::Part(row, blobs) => {
                 let part = row.unverified();
                 let name = name(
                     PartRow::TABLE,
                     format!("{} {}", part.upload, part.part.value()),
                 );
                 let slices = part.slices.clone();
-                Self::plain(name, row, keys.own).naming(slices)
+                Self::plain(name, row, keys.own).naming(&slices, &blobs, keys.own)
             }
-            TaggedRow::Version(row, content) => {
+            TaggedRow::Version(row, content, blobs) => {
                 let key = row.unverified().version.to_string();
-                Self::version(name(VersionRow::TABLE, key), row, content, keys.own)
+                let name = name(VersionRow::TABLE, key);
+                let inspected = Self::version(name, row, &content, keys.own);
+                match &content.body {
+                    Body::Inline(_) => inspected,
+                    Body::Blobs(slices) => inspected.naming(slices, &blobs, keys.own),
+                }
             }
         }
     }
@@ -104,48 +107,45 @@ impl Inspected {
             Some(Err(reason)) => Verdict::Altered(reason),
             None => Verdict::Unknown,
         };
-        Self {
-            name,
-            mac,
-            verdict,
-            slices: Vec::new(),
-        }
+        Self { name, mac, verdict }
     }
 
     fn version(
         name: RowName,
         row: Unverified<VersionRow>,
-        content: Content,
+        content: &Content,
         keys: Option<&OrgKeys>,
     ) -> Self {
         let claimed = row.unverified().clone();
         let key_version = row.tag().key_version;
         let mut inspected = Self::plain(name, row, keys);
         if let (Verdict::Genuine, Some(keys)) = (&inspected.verdict, keys)
-            && let Err(reason) = fits(&claimed, key_version, &content, keys)
+            && let Err(reason) = fits(&claimed, key_version, content, keys)
         {
-            inspected.verdict = Verdict::Unfit(reason);
+            inspected.verdict = Verdict::Unfit(vec![reason]);
         }
-        match content.body {
-            Body::Inline(_) => inspected,
-            Body::Blobs(slices) => inspected.naming(slices),
-        }
+        inspected
     }
 
-    fn naming(mut self, slices: Vec<Slice>) -> Self {
-        if matches!(self.verdict, Verdict::Genuine) {
-            self.slices = slices;
+    /// Checks the headers of the blobs that a genuine row names.
+    fn naming(mut self, slices: &[Slice], blobs: &[BlobRow], keys: Option<&OrgKeys>) -> Self {
+        let (Verdict::Genuine, Some(keys)) = (&self.verdict, keys) else {
+            return self;
+        };
+        let unfit = slices.iter().filter_map(|slice| {
+            let row = blobs.iter().find(|row| row.blob == slice.blob);
+            blob_fits(slice, row, keys).err()
+        });
+        let unfit: Vec<String> = unfit.collect();
+        if !unfit.is_empty() {
+            self.verdict = Verdict::Unfit(unfit);
         }
         self
     }
 }
 
 /// Whether a slice's blob is known, and its header the one that the slice is bound to.
-pub(super) fn blob_fits(
-    slice: &Slice,
-    row: Option<&BlobRow>,
-    keys: &OrgKeys,
-) -> Result<(), String> {
+fn blob_fits(slice: &Slice, row: Option<&BlobRow>, keys: &OrgKeys) -> Result<(), String> {
     let blob = slice.blob;
     let row = row.ok_or_else(|| format!("blob {blob} is not known"))?;
     let place = match slice.kind {

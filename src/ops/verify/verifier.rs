@@ -1,35 +1,36 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use names::{BlobId, OrgId};
+use names::OrgId;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::anchors::Anchors;
+use super::explanation::{Explanation, Fate, Mac, Stray};
 use super::finding::{Finding, RowName};
-use super::replay::{Fate, Mac, Replay, fates, touched_since};
-use super::rows::{Authorities, Inspected, Verdict, blob_fits};
+use super::rows::{Authorities, Inspected, Verdict};
+use super::tally::{Tallied, Tally};
 use crate::authz::Operator;
-use crate::catalog::{
-    BlobRow, CredentialRow, JobCatalog, Jobs, OrgKeyRow, OrgState, OrganizationRow,
-    PlatformCatalog, Recount, Row, Slice,
-};
+use crate::catalog::{Jobs, OrgState, PlatformCatalog, Recount};
 use crate::config;
-use crate::keyring::{Keyring, KeyringError, OrgKeys};
+use crate::keyring::{Keyring, KeyringError, RowSets};
 use crate::ops::OpsError;
 use crate::ops::checkpoint::CheckpointError;
 
 /// Looks for what a MAC alone does not show: an old row put back, a row taken away, a log cut.
 ///
 /// ```text
-/// log of changes ── replayed ──► the MACs that are current ─┐
-///        │ chain computed again, compared with checkpoints   ├─► findings
-/// every row ── MAC verified ──► the MACs that are there ─────┘
+///                      ┌ what pruned changes had left ┐
+/// a census, in one     │ every change since           ├─ sums of the rows that were written ─┐
+/// snapshot of the ─────┤   (its chain and sums held   ┘                                      ├─ equal?
+/// catalog              │    against checkpoints)                                             │
+///                      └ the MAC of every row ────────── sums of the rows that are there ────┘
+/// a walk ── every row ── MAC verified, with what it holds and names
 /// ```
 ///
-/// The catalog may be in use meanwhile: what changes during the walk is excused by the log of
-/// those very changes.
+/// The catalog may be in use meanwhile: the census is one snapshot, and so is each page of the walk.
+/// Memory grows with the number of organizations alone.
 pub struct Verifier {
     jobs: Jobs,
     platform: PlatformCatalog,
@@ -42,6 +43,8 @@ pub struct Verifier {
 pub struct Verification {
     /// How many changes were replayed.
     pub changes: u64,
+    /// How many before them were pruned, and are known by what they left.
+    pub pruned: u64,
     /// How many checkpoints the file holds.
     pub checkpoints: u64,
     /// How many organizations there are.
@@ -54,13 +57,10 @@ pub struct Verification {
 
 /// What is gathered on the way.
 struct Walk {
-    replay: Replay,
     rows: u64,
     findings: Vec<Finding>,
-    /// Genuine rows that are not current, and what does not fit: both are excused if the row was
-    /// changed while the walk went on.
-    stale: Vec<(RowName, Mac)>,
-    unfit: Vec<(Mac, Finding)>,
+    /// Rows that ought not to be there, until they are met.
+    strays: HashMap<Mac, Stray>,
 }
 
 impl Verifier {
@@ -83,8 +83,9 @@ impl Verifier {
     /// with the file.
     pub(crate) async fn anchors(&self) -> Result<Anchors, OpsError> {
         let platform = self.keyring.open_platform().await?;
+        let pruned_seq = self.platform.log_base().await?.seq;
         let path = self.checkpoint_file.clone();
-        let read = spawn_blocking(move || Anchors::read(&path, &platform)).await;
+        let read = spawn_blocking(move || Anchors::read(&path, &platform, pruned_seq)).await;
         let read = read.map_err(std::io::Error::other).flatten();
         Ok(read.map_err(|source| CheckpointError::File {
             path: self.checkpoint_file.clone(),
@@ -96,26 +97,45 @@ impl Verifier {
     pub async fn verify(&self, _operator: &Operator) -> Result<Verification, OpsError> {
         let mut anchors = self.anchors().await?;
         let mut findings = std::mem::take(&mut anchors.findings);
-        let replay = Replay::of(&self.platform, &anchors, &mut findings).await?;
-        let (changes, seq) = (replay.changes, replay.seq);
+        let sets = self.keyring.row_sets().await?;
+        let tally = Tally::new(sets.clone(), &anchors);
+        let tally = self.platform.census(tally, Tally::take).await?;
+        let mut tallied = tally.finish();
+        findings.append(&mut tallied.findings);
+        let strays = match tallied.unlike.is_empty() {
+            true => HashMap::new(),
+            false => self.explain(sets, &tallied, &mut findings).await?,
+        };
         let mut walk = Walk {
-            replay,
             rows: 0,
             findings,
-            stale: Vec::new(),
-            unfit: Vec::new(),
+            strays,
         };
         let organizations = self.walk(&mut walk).await?;
-        let excused = touched_since(&self.platform, seq).await?;
-        let rows = walk.rows;
-        let findings = self.judge(walk, &excused).await?;
+        walk.leave();
         Ok(Verification {
-            changes,
-            checkpoints: anchors.changes.len() as u64,
+            changes: tallied.changes,
+            pruned: tallied.pruned,
+            checkpoints: anchors.checkpoints,
             organizations,
-            rows,
-            findings,
+            rows: walk.rows,
+            findings: walk.findings,
         })
+    }
+
+    /// Says of the organizations whose rows are others what became of which, and returns the rows
+    /// that ought not to be there.
+    async fn explain(
+        &self,
+        sets: RowSets,
+        tallied: &Tallied,
+        findings: &mut Vec<Finding>,
+    ) -> Result<HashMap<Mac, Stray>, OpsError> {
+        let explanation = Explanation::new(sets, tallied);
+        let census = self.platform.census(explanation, Explanation::take);
+        let explained = census.await?.finish();
+        findings.extend(explained.findings);
+        Ok(explained.strays)
     }
 
     /// Walks over every row of every organization, and returns how many organizations there are.
@@ -137,9 +157,6 @@ impl Verifier {
                 let destroyed = platform
                     .verify(row)
                     .is_ok_and(|row| row.state == OrgState::Destroyed);
-                if destroyed {
-                    walk.replay.forget(org, &UNDER_THE_PLATFORM);
-                }
                 let keys = if destroyed {
                     Keys::Destroyed
                 } else {
@@ -192,55 +209,14 @@ impl Verifier {
                 platform: &platform,
                 own: own.as_deref(),
             };
-            let mut named = Vec::new();
             for row in rows {
-                let inspected = Inspected::of(org, row, &authorities);
-                named.extend(walk.take(inspected, keys));
-            }
-            if let Some(own) = &own {
-                check_blobs(walk, &job, own, named).await?;
+                walk.take(Inspected::of(org, row, &authorities), keys);
             }
             match next {
                 Some(next) => cursor = Some(next),
                 None => return Ok(()),
             }
         }
-    }
-
-    async fn judge(&self, walk: Walk, excused: &HashSet<Mac>) -> Result<Vec<Finding>, OpsError> {
-        let Walk {
-            replay,
-            mut findings,
-            stale,
-            unfit,
-            ..
-        } = walk;
-        findings.extend(
-            unfit
-                .into_iter()
-                .filter(|(mac, _)| !excused.contains(mac))
-                .map(|(_, finding)| finding),
-        );
-        let stale: Vec<_> = stale
-            .into_iter()
-            .filter(|(_, mac)| !excused.contains(mac))
-            .collect();
-        let mut explained = excused.clone();
-        if !stale.is_empty() {
-            for (row, fate) in fates(&self.platform, stale).await? {
-                findings.push(match fate {
-                    Fate::Replaced { change, by } => {
-                        // The row that is missing is the one that this one stands in the place of.
-                        explained.insert(by);
-                        Finding::RolledBack { row, change }
-                    }
-                    Fate::Deleted { change } => Finding::Restored { row, change },
-                    Fate::Unknown => Finding::Unlogged { row },
-                });
-            }
-        }
-        findings.extend(replay.missing(&explained));
-        Ok(findings)
     }
 }
 
@@ -256,36 +232,51 @@ enum Keys {
 }
 
 impl Walk {
-    /// Takes a row in, and returns the blobs that it names.
-    fn take(&mut self, row: Inspected, keys: Keys) -> Vec<(RowName, Mac, Slice)> {
-        let Inspected {
-            name,
-            mac,
-            verdict,
-            slices,
-        } = row;
-        if keys == Keys::Destroyed && matches!(verdict, Verdict::Unknown) {
-            return Vec::new();
-        }
-        self.rows += 1;
-        let current = self.replay.see(&mac);
+    /// Takes a row in.
+    fn take(&mut self, row: Inspected, keys: Keys) {
+        let Inspected { name, mac, verdict } = row;
+        // What stood under keys that are destroyed is being deleted.
+        let is_going = keys == Keys::Destroyed && matches!(verdict, Verdict::Unknown);
+        self.rows += u64::from(!is_going);
+        let stray = self.strays.remove(&mac);
         match verdict {
             Verdict::Altered(reason) => {
                 let reason = reason.to_string();
                 self.findings.push(Finding::Altered { row: name, reason });
-                return Vec::new();
+                return;
             }
-            Verdict::Unfit(reason) => {
-                let row = name.clone();
-                self.unfit.push((mac, Finding::Unfit { row, reason }));
+            Verdict::Unfit(reasons) => {
+                let unfit = |reason| Finding::Unfit {
+                    row: name.clone(),
+                    reason,
+                };
+                self.findings.extend(reasons.into_iter().map(unfit));
             }
             Verdict::Genuine | Verdict::Unknown => {}
         }
-        if !current {
-            self.stale.push((name.clone(), mac));
+        if let Some(stray) = stray {
+            self.stray(name, stray.fate);
         }
-        let named = |slice| (name.clone(), mac, slice);
-        slices.into_iter().map(named).collect()
+    }
+
+    /// Names the strays that no page of the walk has met.
+    fn leave(&mut self) {
+        for (mac, stray) in std::mem::take(&mut self.strays) {
+            let row = RowName {
+                table: stray.table,
+                organization: stray.org.to_string(),
+                key: format!("with the MAC {}", hex::encode(mac)),
+            };
+            self.stray(row, stray.fate);
+        }
+    }
+
+    fn stray(&mut self, row: RowName, fate: Fate) {
+        self.findings.push(match fate {
+            Fate::Replaced { change } => Finding::RolledBack { row, change },
+            Fate::Deleted { change } => Finding::Restored { row, change },
+            Fate::Unknown => Finding::Unlogged { row },
+        });
     }
 
     fn no_keys(&mut self, org: OrgId, reason: &KeyringError) {
@@ -299,34 +290,5 @@ impl Walk {
     }
 }
 
-/// Looks the blobs up that a page of rows names, and verifies their headers.
-async fn check_blobs(
-    walk: &mut Walk,
-    job: &JobCatalog,
-    keys: &OrgKeys,
-    named: Vec<(RowName, Mac, Slice)>,
-) -> Result<(), OpsError> {
-    for some in named.chunks(BLOBS_PER_PAGE) {
-        let ids: Vec<BlobId> = some.iter().map(|(_, _, slice)| slice.blob).collect();
-        let rows = job.blobs(&ids).await?;
-        let rows: BTreeMap<BlobId, BlobRow> = rows.into_iter().map(|row| (row.blob, row)).collect();
-        for (row, mac, slice) in some {
-            if let Err(reason) = blob_fits(slice, rows.get(&slice.blob), keys) {
-                let row = row.clone();
-                walk.unfit.push((*mac, Finding::Unfit { row, reason }));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The tables whose rows stand under the platform's key.
-const UNDER_THE_PLATFORM: [&str; 3] = [
-    OrganizationRow::TABLE,
-    OrgKeyRow::TABLE,
-    CredentialRow::TABLE,
-];
-
 const ORGS_PER_PAGE: u32 = 256;
 const ROWS_PER_PAGE: u32 = 512;
-const BLOBS_PER_PAGE: usize = 256;

@@ -7,6 +7,7 @@ mod credentials;
 mod garbage;
 mod keys;
 mod organizations;
+mod prune;
 mod purge;
 mod records;
 mod references;
@@ -78,5 +79,6 @@ pub(super) fn apply(batch: &mut Batch<'_>, org: OrgId, mutation: &Mutation) -> A
         } => garbage::claim(batch, org, candidates, *now_ms, *blobs_max),
         Mutation::ForgetClaims(blobs) => garbage::forget(batch, org, blobs),
         Mutation::FoldUsage => counted::fold_usage(batch, org),
+        Mutation::PruneChanges(prune) => prune::prune(batch, org, prune),
     }
 }
