@@ -9,6 +9,7 @@ mod listings;
 mod logs;
 mod objects;
 mod organizations;
+mod pruning;
 mod records;
 mod rotation;
 mod stored;
@@ -89,6 +90,9 @@ pub(super) async fn conforms(store: &dyn Store) {
 
     coherence::caches_hear_of_changes(store).await;
     coherence::caches_hear_of_the_records_that_they_hold(store).await;
+
+    pruning::a_census_counts_every_row_once(store).await;
+    pruning::changes_are_pruned_from_where_the_log_begins(store).await;
 
     twins::twins_do_not_meet(store).await;
 

@@ -4,6 +4,7 @@ mod collect;
 mod destroy;
 mod expire;
 mod files;
+mod prune;
 mod root;
 mod rotate;
 mod settle;

@@ -4,12 +4,17 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use names::OrgId;
 use rusqlite::Connection;
 
 use super::{again, open, path, stands, world};
-use crate::catalog::conformance::world::{World, commit_version, make_platform_key, tagged};
+use crate::catalog::conformance::world::{
+    World, commit, commit_version, make_platform_key, tagged,
+};
 use crate::catalog::sqlite::SqliteStore;
-use crate::catalog::{Class, Effect, Expect, RecordKind, STALE_AFTER};
+use crate::catalog::{
+    Class, Effect, Expect, Mutation, PruneChanges, RecordKind, STALE_AFTER, SealedRowSet,
+};
 use crate::clock::Clock;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,6 +85,46 @@ async fn a_poll_tells_of_what_others_changed() {
     assert_eq!(stamp(Class::Rights), None);
     one.poll().await.unwrap();
     assert!(stamp(Class::Rights).is_some());
+}
+
+#[tokio::test]
+async fn whoever_slept_while_changes_were_pruned_trusts_no_cache() {
+    let (_directory, path) = path();
+    let (one, other) = (open(&path), open(&path));
+    let theirs = world(&*other).await;
+    let bystander = World::new(&*other, 77).await;
+    let stamp = async |org| loop {
+        // A poll makes stamps fresh, for as long as this thread is not put aside.
+        one.poll().await.unwrap();
+        if let Some(stamp) = one.coherence().stamp(org, Class::Rights) {
+            return stamp;
+        }
+    };
+    let before = (stamp(theirs.org).await, stamp(bystander.org).await);
+    assert_eq!(stamp(theirs.org).await, before.0);
+
+    let member = tagged(theirs.record_row(RecordKind::Member), 1);
+    theirs.insert(member).await;
+    let (seq, head) = other.last_change().await.unwrap();
+    let prune = PruneChanges {
+        from_seq: 0,
+        seq,
+        head,
+        rows: SealedRowSet {
+            rows: 0,
+            sum: [0; 32],
+        },
+        folded: Vec::new(),
+    };
+    let prune = Mutation::PruneChanges(prune);
+    assert_eq!(
+        commit(&*other, OrgId::PLATFORM, prune).await,
+        Ok(Effect::Done)
+    );
+    let after = (stamp(theirs.org).await, stamp(bystander.org).await);
+    assert_ne!(after.0, before.0);
+    assert_ne!(after.1, before.1, "nobody knows whose changes went");
+    assert_eq!(stamp(theirs.org).await, after.0, "it is told once");
 }
 
 #[tokio::test]
