@@ -440,6 +440,16 @@ impl Store for FaultyStore {
         self.inner.expired_records(kind, now_ms, max).await
     }
 
+    async fn idle_uploads(
+        &self,
+        idle_since_ms: u64,
+        after: Option<(u64, OrgId, UploadId)>,
+        max: u32,
+    ) -> Page<Unverified<UploadRow>> {
+        self.reading("idle_uploads")?;
+        self.inner.idle_uploads(idle_since_ms, after, max).await
+    }
+
     async fn organizations_due_for_destruction(
         &self,
         now_ms: u64,

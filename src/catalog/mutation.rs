@@ -68,6 +68,20 @@ pub enum Mutation {
         /// Bookkeeping.
         accounting: Accounting,
     },
+    /// Gives up an upload as [`AbortUpload`](Self::AbortUpload) does, if it was begun before a time
+    /// and has got no part since ([`Conflict::Changed`]).
+    AbandonUpload {
+        /// The bucket of the upload.
+        bucket: BucketId,
+        /// The key of the upload.
+        key: ObjectKey,
+        /// The upload.
+        upload: UploadId,
+        /// The time.
+        idle_since_ms: u64,
+        /// Bookkeeping.
+        accounting: Accounting,
+    },
     /// Appends a segment to an activity log; its number must be the next of its node's chain
     /// ([`Conflict::Stale`] with the number of the last, 0 also when there is none).
     AppendAudit(AuditSegmentRow),
@@ -224,7 +238,8 @@ impl Mutation {
             | Self::Rewrap(_)
             | Self::ClaimBlobs { .. }
             | Self::ForgetClaims(_)
-            | Self::PruneChanges(_) => false,
+            | Self::PruneChanges(_)
+            | Self::AbandonUpload { .. } => false,
         }
     }
 }

@@ -257,6 +257,14 @@ pub trait Store: Send + Sync + 'static {
         now_ms: u64,
         max: u32,
     ) -> Page<Unverified<RecordRow>>;
+    /// Up to `max` uploads of all organizations that were begun before `idle_since_ms` and have got no
+    /// part since, by their beginnings, after the one named.
+    async fn idle_uploads(
+        &self,
+        idle_since_ms: u64,
+        after: Option<(u64, OrgId, UploadId)>,
+        max: u32,
+    ) -> Page<Unverified<UploadRow>>;
     /// Up to `max` organizations that are asked to be deleted and whose grace period has ended by
     /// `now_ms`, and those whose keys are destroyed and of which something may be left; the longest
     /// over first.

@@ -31,7 +31,8 @@ use crate::http::{Health, OperatorToken};
 use crate::metering::{Credits, Metering, Usage};
 use crate::ops::provision::{FirstStart, Provisioner, ProvisionerParts, Templates, first_start};
 use crate::ops::{
-    Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer, Replays, Settler,
+    AbandonedUploadSettings, Act, Checkpoints, Collector, CollectorSettings, Destroyer, Expirer,
+    Replays, Settler,
 };
 use crate::telemetry::{self, Metrics};
 use crate::tenancy::SignUps;
@@ -419,6 +420,10 @@ impl Background {
             Operator::authenticated(),
             opened.node,
             opened.clock.clone(),
+        )
+        .giving_up_uploads(
+            Arc::clone(&opened.keyring),
+            AbandonedUploadSettings::from(&config.drive),
         );
         let stopping = stop.clone();
         jobs.spawn(async move { expirer.run(stopping.requested()).await });

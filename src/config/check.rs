@@ -206,6 +206,14 @@ impl Check {
             "drive",
             "orphan_age",
             "at least 1m: younger blobs may belong to a running upload",
+        )?;
+        // A part of 5 GiB may be long under way, and is seen only when it is there.
+        self.require(
+            drive.abandoned_upload_age.is_zero()
+                || drive.abandoned_upload_age >= Duration::from_secs(60 * 60),
+            "drive",
+            "abandoned_upload_age",
+            "at least 1h, or 0s for never: a part may be that long under way",
         )
     }
 

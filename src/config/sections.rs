@@ -281,6 +281,9 @@ pub struct Drive {
     /// The age at which such a blob counts as left over from a crash.
     #[serde(deserialize_with = "units::duration")]
     pub orphan_age: Duration,
+    /// How long a multipart upload may get no part before it is given up; zero: for ever.
+    #[serde(deserialize_with = "units::duration")]
+    pub abandoned_upload_age: Duration,
 }
 
 impl Default for Drive {
@@ -293,6 +296,7 @@ impl Default for Drive {
             trash_delay: Duration::from_secs(60 * 60),
             orphan_sweep_interval: Duration::from_secs(6 * 60 * 60),
             orphan_age: Duration::from_secs(24 * 60 * 60),
+            abandoned_upload_age: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
 }

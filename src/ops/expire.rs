@@ -5,6 +5,7 @@ use std::time::Duration;
 use names::{NodeId, OrgId};
 
 use super::OpsError;
+use super::abandoned::{AbandonedUploadSettings, AbandonedUploads};
 use super::administration::DESTROY_ORGANIZATION;
 use super::certificate::Certificate;
 use super::destroy::{Destroyed, Destroyer, Run};
@@ -16,12 +17,14 @@ use crate::catalog::{
     Unverified,
 };
 use crate::clock::Clock;
+use crate::keyring::Keyring;
 use crate::vault::{Due, DueSecret, Ended, Vault};
 
 /// Ends what has run out:
 ///
 /// ```text
 /// credentials, invitations, grants, kept answers, links   deleted; they were refused since their end
+/// multipart uploads that nobody goes on with              given up; told in the activity log
 /// secrets whose recovery window has ended                 deleted with their values
 /// secrets that expire, or that somebody is reminded of    told in the activity log
 /// organizations whose grace period has ended              destroyed, with a certificate in the log
@@ -38,6 +41,7 @@ pub struct Expirer {
     operator: Operator,
     node: NodeId,
     clock: Clock,
+    uploads: Option<AbandonedUploads>,
 }
 
 /// What a round did.
@@ -49,6 +53,8 @@ pub struct Expired {
     pub secrets: u64,
     /// Secrets of which something was told.
     pub reminders: u64,
+    /// Multipart uploads given up.
+    pub uploads: u64,
     /// Organizations destroyed, and destructions brought to their end that others began.
     pub organizations: u64,
 }
@@ -72,6 +78,28 @@ impl Expirer {
             operator,
             node,
             clock,
+            uploads: None,
+        }
+    }
+
+    /// Lets it give up multipart uploads, too.
+    #[must_use]
+    pub fn giving_up_uploads(
+        self,
+        keyring: Arc<Keyring>,
+        settings: AbandonedUploadSettings,
+    ) -> Self {
+        let uploads = AbandonedUploads::new(
+            self.jobs.clone(),
+            keyring,
+            Arc::clone(&self.audit),
+            Operator::authenticated(),
+            self.clock.clone(),
+            settings,
+        );
+        Self {
+            uploads: Some(uploads),
+            ..self
         }
     }
 
@@ -85,6 +113,7 @@ impl Expirer {
                         records: 0,
                         secrets: 0,
                         reminders: 0,
+                        uploads: 0,
                         organizations: 0,
                     }) => {}
                     Ok(expired) => tracing::info!(?expired, "ended what had run out"),
@@ -116,6 +145,9 @@ impl Expirer {
             expired.records += self.delete_records(lock, kind).await?;
         }
         self.end_secrets(lock, &mut expired).await?;
+        if let Some(uploads) = &self.uploads {
+            expired.uploads = uploads.give_up(lock).await?;
+        }
         expired.organizations = self.destroy_organizations(lock).await?;
         Ok(expired)
     }

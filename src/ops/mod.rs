@@ -1,5 +1,6 @@
 //! What spans modules: provision, collect garbage, rotate, destroy, verify.
 
+mod abandoned;
 mod administration;
 mod archive;
 mod certificate;
@@ -24,6 +25,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use abandoned::AbandonedUploadSettings;
 pub use administration::{
     Act, Administration, AdministrationError, CreditActError, DestroyActError, RecordedAccessKey,
 };

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use names::{BlobId, NodeId, OrgId};
+use names::{BlobId, NodeId, OrgId, UploadId};
 
 use super::commit::{CommitError, commit_one};
 use crate::catalog::{
-    BlobRow, CatalogError, Effect, Found, Mutation, NamesKey, OrganizationRow, Page, RecordKind,
-    RecordQuery, RecordRow, Recount, Store, Stored, TagCursor, TaggedRow, Unverified, UsageDelta,
-    UsageSubjectKind,
+    BlobRow, BucketRow, CatalogError, Effect, Found, Mutation, NamesKey, OrganizationRow, Page,
+    RecordKind, RecordQuery, RecordRow, Recount, Store, Stored, TagCursor, TaggedRow, Unverified,
+    UploadRow, UsageDelta, UsageSubjectKind,
 };
 
 /// The right to open the catalog for background jobs. Only `ops` holds it.
@@ -61,6 +61,16 @@ impl Jobs {
         max: u32,
     ) -> Page<Unverified<RecordRow>> {
         self.store.expired_records(kind, now_ms, max).await
+    }
+
+    /// Uploads that nobody has gone on with since a time, of all organizations.
+    pub async fn idle_uploads(
+        &self,
+        idle_since_ms: u64,
+        after: Option<(u64, OrgId, UploadId)>,
+        max: u32,
+    ) -> Page<Unverified<UploadRow>> {
+        self.store.idle_uploads(idle_since_ms, after, max).await
     }
 
     /// The organizations whose grace period before deletion has ended, and those whose destruction
@@ -119,6 +129,11 @@ impl JobCatalog {
         max: u32,
     ) -> Result<(Vec<TaggedRow>, Option<TagCursor>), CatalogError> {
         self.store.tags(self.org, after, max).await
+    }
+
+    /// A page of buckets, by name.
+    pub async fn buckets(&self, after: Option<&str>, max: u32) -> Page<Unverified<BucketRow>> {
+        self.store.buckets(self.org, "", after, max).await
     }
 
     /// What is known of blobs.

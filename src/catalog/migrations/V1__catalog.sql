@@ -180,6 +180,8 @@ CREATE TABLE uploads (
     PRIMARY KEY (org_id, bucket_id, key, upload_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX uploads_by_age ON uploads (initiated_ms, org_id, upload_id);
+
 CREATE TABLE upload_parts (
     org_id      BLOB    NOT NULL,
     upload_id   BLOB    NOT NULL,

@@ -128,6 +128,34 @@ pub(super) fn blob(conn: &Connection, org: OrgId, id: BlobId) -> Result<Option<B
     )
 }
 
+/// By their age: the index leads to those that are old, and few of these are still gone on with.
+pub(super) fn idle_uploads(
+    conn: &Connection,
+    idle_since_ms: u64,
+    after: Option<(u64, OrgId, UploadId)>,
+    max: u32,
+) -> Result<Vec<Unverified<UploadRow>>> {
+    let (initiated_ms, org, upload) = after
+        .map_or((0, [0; 16], [0; 16]), |(initiated_ms, org, upload)| {
+            (initiated_ms, *org.bytes(), *upload.bytes())
+        });
+    all(
+        conn,
+        concat!(
+            "SELECT ",
+            upload_columns!(),
+            " FROM uploads WHERE initiated_ms < ?1
+              AND (initiated_ms, org_id, upload_id) > (?2, ?3, ?4)
+              AND NOT EXISTS (SELECT 1 FROM upload_parts p
+                              WHERE p.org_id = uploads.org_id AND p.upload_id = uploads.upload_id
+                              AND p.modified_ms >= ?1)
+              ORDER BY initiated_ms, org_id, upload_id LIMIT ?5"
+        ),
+        params![int(idle_since_ms)?, int(initiated_ms)?, org, upload, max],
+        unverified,
+    )
+}
+
 pub(super) fn upload(
     conn: &Connection,
     org: OrgId,

@@ -453,6 +453,17 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn idle_uploads(
+        &self,
+        idle_since_ms: u64,
+        after: Option<(u64, OrgId, UploadId)>,
+        max: u32,
+    ) -> Page<Unverified<UploadRow>> {
+        self.pages
+            .blocking(move |conn| read::idle_uploads(conn, idle_since_ms, after, max))
+            .await
+    }
+
     async fn organizations_due_for_destruction(
         &self,
         now_ms: u64,

@@ -121,6 +121,27 @@ pub(super) fn abort(
     Ok(Effect::Done)
 }
 
+/// A part that is not there yet finds no upload, and whoever completes it first has it.
+pub(super) fn abandon(
+    batch: &mut Batch<'_>,
+    org: OrgId,
+    (bucket, key): (BucketId, &ObjectKey),
+    upload: UploadId,
+    idle_since_ms: u64,
+    accounting: &Accounting,
+) -> Applied<Effect> {
+    let row = find(batch, org, bucket, key, upload)?.ok_or(Conflict::Missing)?;
+    let last_part_ms = parts(batch, org, upload)?
+        .iter()
+        .map(|part| part.unverified().modified_ms)
+        .max();
+    let last_ms = last_part_ms.max(Some(row.unverified().initiated_ms));
+    if last_ms >= Some(idle_since_ms) {
+        return Err(Conflict::Changed.into());
+    }
+    abort(batch, org, bucket, key, upload, accounting)
+}
+
 /// The parts of an upload.
 pub(super) fn parts(
     batch: &Batch<'_>,
