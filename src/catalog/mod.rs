@@ -26,7 +26,7 @@ pub use handle::{
 };
 pub use mutation::{
     Accounting, Bound, CommitVersion, CompletedUpload, Conflict, Effect, Expect, Meter, Mutation,
-    Rewrap, StoredLimits, UsageDelta, UsageSubject, UsageSubjectKind,
+    Reseal, ResealedRow, Rewrap, StoredLimits, UsageDelta, UsageSubject, UsageSubjectKind,
 };
 pub use record::{RecordGuard, RecordKind, RecordQuery, RecordRow, RecordWrite, Sealing};
 pub use row::{Authenticated, FieldSink, Row, RowTag, Unverified};

@@ -155,8 +155,12 @@ pub enum Mutation {
         /// How many rows at most.
         rows_max: u32,
     },
-    /// Puts a header, record or tag made under a newer key in the place of an older one.
+    /// Puts a header, record or tag made under a newer key in the place of an older one. A header
+    /// alone is not put in the place of one that a key that has leaked made, unless it is that of a
+    /// blob that nothing names.
     Rewrap(Vec<Rewrap>),
+    /// Puts a body that was sealed anew in the place of the same body.
+    Reseal(Box<Reseal>),
     /// Claims blobs for deletion that no row names: those in `trash` that are due by `now_ms`, and
     /// orphans among `candidates`. [`Effect::Claimed`] says which. A commit that names a claimed
     /// blob fails ([`Conflict::BlobGone`]).
@@ -203,6 +207,7 @@ impl Mutation {
             | Self::DestroyOrganization(_)
             | Self::PurgeOrganization { .. }
             | Self::Rewrap(_)
+            | Self::Reseal(_)
             | Self::ClaimBlobs { .. }
             | Self::ForgetClaims(_) => false,
         }
@@ -463,6 +468,19 @@ pub enum Rewrap {
         /// The same part under the new key.
         new: Authenticated<PartRow>,
     },
+    /// A log segment that was sealed anew.
+    SealedSegment {
+        /// Which node's chain.
+        node: NodeId,
+        /// Which segment.
+        number: u64,
+        /// The key version before.
+        old_key_version: u32,
+        /// The whole record.
+        sealed: Vec<u8>,
+        /// The key version now.
+        key_version: u32,
+    },
     /// A log segment with a rewrapped record.
     AuditSegment {
         /// Which node's chain.
@@ -506,6 +524,41 @@ pub enum Rewrap {
     },
 }
 
+/// A body that was sealed anew, under data keys that no older key ever wrapped. Nothing else of its
+/// row changes: an intention that says otherwise is refused ([`Conflict::Changed`]), as is one whose
+/// row is not as it was read any more.
+#[derive(Debug)]
+pub struct Reseal {
+    /// The row.
+    pub row: ResealedRow,
+    /// Blobs that were written for it; its other slices name blobs that exist
+    /// ([`Conflict::BlobGone`]).
+    pub new_blobs: Vec<BlobRow>,
+    /// From when on replaced blobs may be collected, milliseconds since the epoch.
+    pub trash_not_before_ms: u64,
+}
+
+/// Whose body was sealed anew.
+#[derive(Debug)]
+pub enum ResealedRow {
+    /// A version of an object: its ETag and digest, its metadata and where its bytes are.
+    Version {
+        /// The tag before.
+        old: RowTag,
+        /// The same version.
+        new: Authenticated<VersionRow>,
+        /// The same content.
+        content: Content,
+    },
+    /// A part of an upload: its metadata and where its bytes are.
+    Part {
+        /// The tag before.
+        old: RowTag,
+        /// The same part.
+        new: Authenticated<PartRow>,
+    },
+}
+
 /// What a mutation that succeeded did.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -517,6 +570,8 @@ pub enum Effect {
     Claimed(Vec<BlobId>),
     /// So many rows were still as they had been read.
     Rewrapped(u32),
+    /// These blobs of the body that was replaced are named by others still.
+    Resealed(Vec<BlobId>),
     /// Whether rows are left.
     Purged {
         /// Whether another round is needed.

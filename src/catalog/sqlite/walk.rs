@@ -6,7 +6,8 @@ use rusqlite::{Connection, Result, params};
 use super::batch::UnnamedKey;
 use super::columns::{NoContent, content, content_columns, key_state};
 use super::query::{damaged, one};
-use super::tables::{Scope, TABLES};
+use super::tables::{Scope, TABLES, Table};
+use crate::catalog::store::BODIES;
 use crate::catalog::{Content, KeyState, NamesKey, TagCursor, TaggedRow, VersionRow};
 
 /// Up to `max` rows with a tag from a place on, and where to go on if there may be more.
@@ -82,7 +83,7 @@ pub(super) fn closed_key(conn: &Connection, org: OrgId, version: u32) -> Result<
         params![org.bytes(), version],
         |row| Ok((key_state(row, 0)?, row.get(1)?)),
     )?;
-    Ok(stands.and_then(|(state, mac)| (state == KeyState::Closed).then_some(mac)))
+    Ok(stands.and_then(|(state, mac)| (state != KeyState::Open).then_some(mac)))
 }
 
 /// Shows that nothing names a key that is closed.
@@ -138,3 +139,5 @@ fn content_of(conn: &Connection, org: OrgId, version: &VersionRow) -> Result<Con
     )?;
     held.flatten().ok_or_else(|| damaged(0, NoContent))
 }
+
+const _: () = assert!(matches!(TABLES[BODIES as usize], Table::Versions));

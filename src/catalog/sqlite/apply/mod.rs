@@ -10,6 +10,7 @@ mod organizations;
 mod purge;
 mod records;
 mod references;
+mod reseal;
 mod rewrap;
 mod uploads;
 mod versions;
@@ -71,6 +72,7 @@ pub(super) fn apply(batch: &mut Batch<'_>, org: OrgId, mutation: &Mutation) -> A
         Mutation::DestroyOrganization(row) => organizations::destroy(batch, org, row),
         Mutation::PurgeOrganization { rows_max } => purge::purge(batch, org, *rows_max),
         Mutation::Rewrap(rewraps) => rewrap::rewrap(batch, org, rewraps),
+        Mutation::Reseal(reseal) => reseal::reseal(batch, org, reseal),
         Mutation::ClaimBlobs {
             candidates,
             now_ms,
