@@ -201,8 +201,8 @@ impl Resealer {
         match self.fill(&mut step, moved).await {
             Ok(()) => Ok(step),
             Err(error) => {
-                let written = step.new_blobs.iter().map(|row| row.blob);
-                self.shared.discard(self.job.org(), written).await;
+                let written: Vec<_> = step.new_blobs.iter().map(|row| row.blob).collect();
+                self.shared.discard(self.job.org(), &written).await;
                 Err(error)
             }
         }
@@ -279,7 +279,7 @@ impl Resealer {
             // Whether it was done is not known: the sweep will see.
             Err(CommitError::Store(error)) => return Err(error.into()),
         };
-        self.shared.discard(self.job.org(), written).await;
+        self.shared.discard(self.job.org(), &written).await;
         match conflict {
             Conflict::Changed => {}
             // All rows that named it have been replaced or deleted since.

@@ -72,15 +72,15 @@ impl Shared {
                 slice.commitment = new.slice.commitment;
             }
             *row = new.row;
-            self.discard(keys.org(), [old]).await;
+            self.discard(keys.org(), &[old]).await;
         }
         Ok(())
     }
 
     /// Deletes blobs that were written for a row that did not come about: nothing ever named them.
-    pub(super) async fn discard(&self, org: OrgId, blobs: impl IntoIterator<Item = BlobId>) {
+    pub(super) async fn discard(&self, org: OrgId, blobs: &[BlobId]) {
         for blob in blobs {
-            if let Err(error) = self.blobs.delete(org, blob).await {
+            if let Err(error) = self.blobs.delete(org, *blob).await {
                 tracing::warn!(%org, %blob, %error, "a blob that nothing names is left to the sweep");
             }
         }

@@ -156,6 +156,7 @@ impl World {
         Rotation::new(
             self.jobs.clone(),
             Arc::clone(&self.keyring),
+            Arc::clone(&self.drive),
             Arc::new(checkpoints),
             NODE,
             self.clock.clone(),
