@@ -401,4 +401,5 @@ const LOOKED_UP_MAX: usize = 256;
 const MOVED_MAX: usize = 1 << 16;
 
 const STEP_BYTES: u64 = 256 << 20;
-const STEP_BLOBS: usize = 64;
+/// In tests as few as make steps of what they have.
+const STEP_BLOBS: usize = if cfg!(test) { 1 } else { 64 };

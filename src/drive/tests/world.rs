@@ -171,6 +171,15 @@ impl World {
         assert_eq!(rotated.deleted.len(), 1);
     }
 
+    /// Seals everything anew under a new key and deletes the old one.
+    pub(super) async fn reencrypt(&self) {
+        let operator = Operator::authenticated();
+        let rotated = self.rotation().reencrypt(&operator, self.ours.org()).await;
+        let rotated = rotated.unwrap();
+        assert_eq!(rotated.damaged, Vec::<String>::new());
+        assert_eq!(rotated.deleted.len(), 1);
+    }
+
     /// Lets replaced blobs run out of time, and deletes them.
     pub(super) async fn collect(&self) {
         self.advance(Duration::from_secs(2 * 3600)).await;

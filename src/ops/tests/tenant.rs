@@ -88,6 +88,15 @@ impl Process {
         assert_eq!(self.secret(tenant.org).await, SECRET);
     }
 
+    /// All that a client is told of the objects.
+    pub(super) async fn seen(&self, tenant: &Tenant) -> Vec<String> {
+        let mut seen = Vec::new();
+        for (key, _) in &tenant.objects {
+            seen.push(self.head(tenant.org, key).await);
+        }
+        seen
+    }
+
     /// What the secret holds.
     pub(super) async fn secret(&self, org: OrgId) -> Vec<u8> {
         let job = self.job(org);

@@ -9,7 +9,9 @@ use tempfile::TempDir;
 use crate::audit::{Actor, Audit, Decision, Event};
 use crate::authz::{Caller, CredentialKind, Narrowing, Operator, record_activity_as_operator};
 use crate::blobs::{Blobs, DiskBlobs, FaultyBlobs};
-use crate::catalog::{Catalog, JobCatalog, Jobs, PlatformCatalog, SqliteStore, doors};
+use crate::catalog::{
+    Catalog, FaultyStore, JobCatalog, Jobs, PlatformCatalog, SqliteStore, Store, doors,
+};
 use crate::clock::{Clock, ManualClock};
 use crate::config;
 use crate::drive::{Drive, DriveSettings};
@@ -30,6 +32,7 @@ pub(super) struct Process {
     pub(super) jobs: Jobs,
     pub(super) keyring: Arc<Keyring>,
     pub(super) blobs: Arc<FaultyBlobs>,
+    pub(super) store: Arc<FaultyStore>,
     pub(super) drive: Arc<Drive>,
     pub(super) audit: Audit,
     pub(super) tenancy: Tenancy,
@@ -100,7 +103,8 @@ impl House {
         let (clock, hand) = Clock::manual(now_ms + next_start() * HOUR_MS);
         fs::create_dir_all(self.catalog_file().parent().unwrap()).unwrap();
         let store = SqliteStore::open(&self.catalog_file(), 2, clock.clone()).unwrap();
-        let (catalog, platform, jobs) = doors(store);
+        let store = Arc::new(FaultyStore::new(store));
+        let (catalog, platform, jobs) = doors(Arc::clone(&store) as Arc<dyn Store>);
         let root = RootFile::open(&self.root_file()).unwrap();
         let keyring = Arc::new(Keyring::new(
             platform.clone(),
@@ -149,6 +153,7 @@ impl House {
             jobs,
             keyring,
             blobs,
+            store,
             drive,
             audit,
             tenancy,
