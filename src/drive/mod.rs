@@ -43,5 +43,5 @@ pub use body::{Expected, ExpectedChecksum, Incoming, IncomingError, Piece};
 pub use error::DriveError;
 pub use model::*;
 pub use reader::ObjectReader;
-pub use reseal::{Resealed, Resealer};
+pub use reseal::{Resealed, ResealedPage, Resealer};
 pub use service::{Drive, DriveSettings};

@@ -32,6 +32,9 @@ pub struct Resealer {
     keys: Arc<OrgKeys>,
     /// Where the bytes of old blobs are that other rows name still.
     moved: HashMap<BlobId, Moved>,
+    sealed: Resealed,
+    /// How much of it was told to whoever watches.
+    told: Resealed,
 }
 
 /// What was sealed anew.
@@ -45,6 +48,16 @@ pub struct Resealed {
     pub bytes: u64,
 }
 
+/// What came of some rows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ResealedPage {
+    /// What was sealed anew.
+    pub sealed: Resealed,
+    /// Which of the rows are not what was written, or have bodies that are not, and why. They are
+    /// left as they are.
+    pub damaged: Vec<(usize, String)>,
+}
+
 /// The blob that holds the bytes now.
 #[derive(Clone, Copy)]
 struct Moved {
@@ -56,6 +69,14 @@ struct Moved {
 enum Target {
     Version(Opened),
     Part(PartRow, Zeroizing<Vec<u8>>),
+}
+
+/// What has to be done about a row.
+enum Todo {
+    Nothing,
+    /// Its body is kept in the row, and sealed already.
+    Commit(Box<ResealedRow>, Resealed),
+    Move(Box<Target>, RowTag, Vec<Slice>),
 }
 
 /// As much of a body as is committed together.
@@ -78,77 +99,118 @@ impl Drive {
             shared,
             job,
             moved: HashMap::new(),
+            sealed: Resealed::default(),
+            told: Resealed::default(),
         })
     }
 }
 
 impl Resealer {
-    /// Seals the body of a row anew, if an older version of the key reaches any of it. Rows that
-    /// have none are passed over.
-    ///
-    /// # Errors
-    ///
-    /// [`DriveError::Damaged`] when something is not what was written: it is left as it is.
-    pub async fn reseal(&mut self, row: TaggedRow) -> Result<Resealed, DriveError> {
-        match row {
-            TaggedRow::Version(row, content) => self.version(row, content).await,
-            TaggedRow::Part(row) => self.part(row).await,
-            _ => Ok(Resealed::default()),
+    /// Seals the bodies of rows anew, as far as an older version of the key reaches any of them.
+    /// Rows that have none are passed over.
+    pub async fn reseal(&mut self, rows: Vec<TaggedRow>) -> Result<ResealedPage, DriveError> {
+        let before = self.sealed;
+        let mut damaged = Vec::new();
+        // Bodies that are kept in rows are small and many: they are committed together.
+        let mut small = Vec::new();
+        for (index, row) in rows.into_iter().enumerate() {
+            match self.one(row, &mut small).await {
+                Ok(()) => {}
+                Err(DriveError::Damaged(reason)) => damaged.push((index, reason)),
+                Err(error) => return Err(error),
+            }
         }
+        self.commit_all(small).await?;
+        Ok(ResealedPage {
+            sealed: self.sealed.since(&before),
+            damaged,
+        })
+    }
+
+    async fn one(
+        &mut self,
+        row: TaggedRow,
+        small: &mut Vec<(ResealedRow, Resealed)>,
+    ) -> Result<(), DriveError> {
+        let todo = match row {
+            TaggedRow::Version(row, content) => self.version(row, content).await?,
+            TaggedRow::Part(row) => self.part(row).await?,
+            _ => Todo::Nothing,
+        };
+        match todo {
+            Todo::Nothing => {}
+            Todo::Commit(row, sealed) => small.push((*row, sealed)),
+            Todo::Move(target, tag, slices) => self.in_blobs(*target, tag, slices).await?,
+        }
+        Ok(())
     }
 
     async fn version(
         &mut self,
         claimed: Unverified<VersionRow>,
         content: Content,
-    ) -> Result<Resealed, DriveError> {
+    ) -> Result<Todo, DriveError> {
         let tag = claimed.tag();
         self.know_key(tag.key_version).await?;
         self.know_key(content.key_version).await?;
         let is_old = self.is_old(tag.key_version) || self.is_old(content.key_version);
         if !is_old && !self.is_any_old(slices_of(&content.body)).await? {
-            return Ok(Resealed::default());
+            return Ok(Todo::Nothing);
         }
         let opened = open_stored(&self.keys, claimed, &content)?;
         match content.body {
-            Body::Inline(sealed) => self.inline(opened, tag, &sealed).await,
-            Body::Blobs(slices) => self.in_blobs(Target::Version(opened), tag, slices).await,
+            Body::Inline(sealed) => self.inline(opened, tag, &sealed),
+            Body::Blobs(slices) => {
+                let target = Box::new(Target::Version(opened));
+                Ok(Todo::Move(target, tag, slices))
+            }
         }
     }
 
-    async fn part(&mut self, claimed: Unverified<PartRow>) -> Result<Resealed, DriveError> {
+    async fn part(&mut self, claimed: Unverified<PartRow>) -> Result<Todo, DriveError> {
         let tag = claimed.tag();
         self.know_key(tag.key_version).await?;
         if !self.is_old(tag.key_version) && !self.is_any_old(&claimed.unverified().slices).await? {
-            return Ok(Resealed::default());
+            return Ok(Todo::Nothing);
         }
         let (row, metadata) = parts::open_stored(&self.keys, claimed)?;
         let slices = row.slices.clone();
-        self.in_blobs(Target::Part(row, metadata), tag, slices)
-            .await
+        Ok(Todo::Move(
+            Box::new(Target::Part(row, metadata)),
+            tag,
+            slices,
+        ))
     }
 
-    async fn inline(
-        &mut self,
-        opened: Opened,
-        tag: RowTag,
-        sealed: &[u8],
-    ) -> Result<Resealed, DriveError> {
+    fn inline(&self, opened: Opened, tag: RowTag, sealed: &[u8]) -> Result<Todo, DriveError> {
         let Whole { plaintext, footer } = open_inline(&self.keys, &opened.row, sealed)?;
         let sealed = self
             .keys
             .seal_whole(Place::Object, &plaintext, &footer)
             .map_err(DriveError::sealing)?;
-        let bytes = opened.row.size;
+        let done = Resealed {
+            objects: 1,
+            bytes: opened.row.size,
+            ..Resealed::default()
+        };
         let (row, _) = Target::Version(opened).seal(&self.keys, tag, Body::Inline(sealed))?;
-        Ok(match self.commit(row, Vec::new()).await? {
-            Some(_) => Resealed {
-                objects: 1,
-                bytes,
-                ..Resealed::default()
-            },
-            None => Resealed::default(),
-        })
+        Ok(Todo::Commit(Box::new(row), done))
+    }
+
+    async fn commit_all(&mut self, small: Vec<(ResealedRow, Resealed)>) -> Result<(), DriveError> {
+        if small.is_empty() {
+            return Ok(());
+        }
+        let (rows, sealed): (Vec<_>, Vec<_>) = small.into_iter().unzip();
+        let mutations = rows.into_iter().map(|row| self.mutation(row, Vec::new()));
+        let outcomes = self.job.commit_all(mutations.collect()).await?;
+        for (outcome, sealed) in outcomes.into_iter().zip(sealed) {
+            match outcome {
+                Ok(_) => self.count(sealed),
+                Err(conflict) => self.yield_to(&conflict).await?,
+            }
+        }
+        Ok(())
     }
 
     /// Moves a body out of the blobs whose data keys an older key wrapped: step by step, each of
@@ -158,8 +220,7 @@ impl Resealer {
         target: Target,
         mut tag: RowTag,
         mut slices: Vec<Slice>,
-    ) -> Result<Resealed, DriveError> {
-        let mut resealed = Resealed::default();
+    ) -> Result<(), DriveError> {
         // A blob may stand in several places of one body.
         let mut moved = HashMap::new();
         let mut at = 0;
@@ -168,20 +229,20 @@ impl Resealer {
             let body = Body::Blobs(step.slices.clone());
             let (row, new_tag) = target.seal(&self.keys, tag, body)?;
             let Some(shared) = self.commit(row, step.new_blobs).await? else {
-                return Ok(resealed);
+                return Ok(());
             };
             self.remember(&step.left, &shared, &moved);
-            resealed.bytes += step.bytes;
             (tag, slices, at) = (new_tag, step.slices, step.next);
-            if at == slices.len() {
-                break;
+            let is_last = at == slices.len();
+            self.count(Resealed {
+                objects: u64::from(is_last && matches!(target, Target::Version(_))),
+                parts: u64::from(is_last && matches!(target, Target::Part(..))),
+                bytes: step.bytes,
+            });
+            if is_last {
+                return Ok(());
             }
         }
-        match target {
-            Target::Version(_) => resealed.objects += 1,
-            Target::Part(..) => resealed.parts += 1,
-        }
-        Ok(resealed)
     }
 
     /// Seals the blobs of a body anew, from a slice on, until it is worth a commit.
@@ -216,16 +277,12 @@ impl Resealer {
         let mut rows = HashMap::new();
         while step.next < step.slices.len() && !step.is_full() {
             let slice = step.slices[step.next];
-            if !moved.contains_key(&slice.blob) {
-                if !rows.contains_key(&slice.blob) {
-                    rows = self.look_up(&step.slices[step.next..]).await?;
-                }
-                let row = rows.get(&slice.blob).ok_or_else(|| self.unknown(&slice))?;
-                if self.is_old(row.key_version) {
-                    moved.insert(slice.blob, self.new_place(&slice, row, step).await?);
-                }
-            }
-            if let Some(new) = moved.get(&slice.blob) {
+            let new = match moved.get(&slice.blob) {
+                Some(new) => Some(*new),
+                None => self.new_place(&slice, &mut rows, step).await?,
+            };
+            if let Some(new) = new {
+                moved.insert(slice.blob, new);
                 step.left.push(slice.blob);
                 step.slices[step.next] = Slice {
                     blob: new.blob,
@@ -238,25 +295,33 @@ impl Resealer {
         Ok(())
     }
 
-    /// Where the bytes of an old blob are from now on.
+    /// Where the bytes of a blob are from now on; nothing, if no older key reaches it. `rows` are of
+    /// blobs that were looked up before.
     async fn new_place(
         &mut self,
         slice: &Slice,
-        row: &BlobRow,
+        rows: &mut HashMap<BlobId, BlobRow>,
         step: &mut Step,
-    ) -> Result<Moved, DriveError> {
+    ) -> Result<Option<Moved>, DriveError> {
+        if !rows.contains_key(&slice.blob) {
+            *rows = self.look_up(&step.slices[step.next..]).await?;
+        }
+        let row = rows.get(&slice.blob).ok_or_else(|| self.unknown(slice))?;
+        if !self.is_old(row.key_version) {
+            return Ok(None);
+        }
         if let Some(moved) = self.moved.get(&slice.blob) {
-            return Ok(*moved);
+            return Ok(Some(*moved));
         }
         self.know_key(row.key_version).await?;
         let keys = &self.keys;
         let new = self.shared.reseal_blob(keys, keys, slice, row).await?;
         step.bytes += slice.blob_len;
         step.new_blobs.push(new.row);
-        Ok(Moved {
+        Ok(Some(Moved {
             blob: new.slice.blob,
             commitment: new.slice.commitment,
-        })
+        }))
     }
 
     /// Puts a row in the place of the one that was read, and tells which of the blobs that it no
@@ -267,27 +332,52 @@ impl Resealer {
         new_blobs: Vec<BlobRow>,
     ) -> Result<Option<Vec<BlobId>>, DriveError> {
         let written: Vec<BlobId> = new_blobs.iter().map(|row| row.blob).collect();
-        let reseal = Reseal {
+        let mutation = self.mutation(row, new_blobs);
+        match self.job.commit(mutation).await {
+            Ok(Effect::Resealed(shared)) => Ok(Some(shared)),
+            Ok(_) => Ok(Some(Vec::new())),
+            Err(CommitError::Conflict(conflict)) => {
+                self.shared.discard(self.job.org(), &written).await;
+                self.yield_to(&conflict).await?;
+                Ok(None)
+            }
+            // Whether it was done is not known: the sweep will see.
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn mutation(&self, row: ResealedRow, new_blobs: Vec<BlobRow>) -> Mutation {
+        Mutation::Reseal(Box::new(Reseal {
             row,
             new_blobs,
             trash_not_before_ms: self.shared.trash_not_before_ms(),
-        };
-        let conflict = match self.job.commit(Mutation::Reseal(Box::new(reseal))).await {
-            Ok(Effect::Resealed(shared)) => return Ok(Some(shared)),
-            Ok(_) => return Ok(Some(Vec::new())),
-            Err(CommitError::Conflict(conflict)) => conflict,
-            // Whether it was done is not known: the sweep will see.
-            Err(CommitError::Store(error)) => return Err(error.into()),
-        };
-        self.shared.discard(self.job.org(), &written).await;
+        }))
+    }
+
+    /// Another was faster. What that left is looked at in the next round.
+    async fn yield_to(&mut self, conflict: &Conflict) -> Result<(), DriveError> {
         match conflict {
-            Conflict::Changed => {}
+            Conflict::Changed => Ok(()),
             // All rows that named it have been replaced or deleted since.
-            Conflict::BlobGone(gone) => self.moved.retain(|_, moved| moved.blob != gone),
-            Conflict::KeyClosed { .. } => self.reopen_keys().await?,
-            conflict => return Err(DriveError::refused(&conflict)),
+            Conflict::BlobGone(gone) => {
+                self.moved.retain(|_, moved| moved.blob != *gone);
+                Ok(())
+            }
+            Conflict::KeyClosed { .. } => self.reopen_keys().await,
+            conflict => Err(DriveError::refused(conflict)),
         }
-        Ok(None)
+    }
+
+    fn count(&mut self, sealed: Resealed) {
+        self.sealed.objects += sealed.objects;
+        self.sealed.parts += sealed.parts;
+        self.sealed.bytes += sealed.bytes;
+        let news = self.sealed.since(&self.told);
+        if news.bytes >= NEWS_BYTES || news.objects >= NEWS_OBJECTS {
+            self.told = self.sealed;
+            let Resealed { objects, bytes, .. } = self.told;
+            tracing::info!(org = %self.job.org(), objects, bytes, "sealed anew so far");
+        }
     }
 
     /// Remembers where the bytes are of those blobs that others name still.
@@ -356,6 +446,16 @@ impl Resealer {
     }
 }
 
+impl Resealed {
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            objects: self.objects - before.objects,
+            parts: self.parts - before.parts,
+            bytes: self.bytes - before.bytes,
+        }
+    }
+}
+
 impl Step {
     /// So that little is done again after a crash, and few commits are made for many small blobs.
     fn is_full(&self) -> bool {
@@ -403,3 +503,7 @@ const MOVED_MAX: usize = 1 << 16;
 const STEP_BYTES: u64 = 256 << 20;
 /// In tests as few as make steps of what they have.
 const STEP_BLOBS: usize = if cfg!(test) { 1 } else { 64 };
+
+/// After how much of it whoever watches is told.
+const NEWS_BYTES: u64 = 1 << 30;
+const NEWS_OBJECTS: u64 = 10_000;

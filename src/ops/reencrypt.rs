@@ -7,7 +7,7 @@ use super::lock::Lock;
 use super::rewrap::{describe, describe_row, seal_anew};
 use super::rotate::{Rotated, Rotation};
 use crate::catalog::{CommitError, Conflict, Effect, JobCatalog, Mutation, TagCursor};
-use crate::drive::{DriveError, Resealed, Resealer};
+use crate::drive::{Resealed, Resealer};
 
 /// What a re-encryption sealed under fresh data keys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -153,26 +153,17 @@ impl Rotation {
         sealed: &mut SealedAnew,
     ) -> Result<BTreeSet<String>, OpsError> {
         let mut damaged = BTreeSet::new();
-        let mut told = *sealed;
         let mut place = Some(TagCursor::at_bodies());
         while let Some(from) = place {
             lock.keep().await?;
             let (rows, next) = job.tags(Some(from), PAGE).await?;
-            for row in rows {
-                let name = describe_row(&row);
-                match lock.during(resealer.reseal(row)).await? {
-                    Ok(one) => sealed.add(one),
-                    Err(DriveError::Damaged(reason)) => {
-                        tracing::error!(org = %job.org(), what = %name, %reason, "left under the old key");
-                        damaged.insert(name);
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-                if sealed.is_news(&told) {
-                    told = *sealed;
-                    let SealedAnew { objects, bytes, .. } = told;
-                    tracing::info!(org = %job.org(), objects, bytes, "sealed anew so far");
-                }
+            let names: Vec<String> = rows.iter().map(describe_row).collect();
+            let page = lock.during(resealer.reseal(rows)).await??;
+            sealed.add(page.sealed);
+            for (index, reason) in page.damaged {
+                let name = &names[index];
+                tracing::error!(org = %job.org(), what = %name, %reason, "left under the old key");
+                damaged.insert(name.clone());
             }
             place = next;
         }
@@ -221,18 +212,13 @@ impl SealedAnew {
         self.parts += one.parts;
         self.bytes += one.bytes;
     }
-
-    /// Whether somebody who watches wants to hear of it.
-    fn is_news(&self, told: &Self) -> bool {
-        self.bytes - told.bytes >= NEWS_BYTES || self.objects - told.objects >= NEWS_OBJECTS
-    }
 }
 
 /// How many things are put under the new key in one transaction: see the same of a rotation.
 const BATCH: u32 = 32;
 
-/// How many rows with bodies are read at a time: those of objects with thousands of parts are
-/// megabytes each.
+/// How many rows with bodies are read, and small ones committed, at a time: those of objects with
+/// thousands of parts are megabytes each.
 const PAGE: u32 = 16;
 
 /// How much is put aside before the bodies are sealed, which is most of it.
@@ -240,6 +226,3 @@ const LEFT_MAX: usize = 128;
 
 /// Each round finds only what was copied during the one before.
 const ROUNDS_MAX: u32 = 100;
-
-const NEWS_BYTES: u64 = 1 << 30;
-const NEWS_OBJECTS: u64 = 10_000;

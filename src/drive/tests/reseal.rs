@@ -97,7 +97,7 @@ async fn whoever_changes_an_object_meanwhile_wins() {
     let stored = world.stored_blobs().await.len();
     let mut done = Vec::new();
     for row in rows {
-        done.push(resealer.reseal(row).await.unwrap());
+        done.push(one(&mut resealer, row).await);
     }
     let sealed: Vec<_> = done.iter().map(|one| (one.objects, one.parts)).collect();
     // In the order of their keys, and the parts.
@@ -114,7 +114,7 @@ async fn whoever_changes_an_object_meanwhile_wins() {
     let kept = ours.get("kept").await.unwrap();
     assert_same(&kept, &bytes(1, 100_000), "kept");
     for row in bodies(&job).await {
-        let again = resealer.reseal(row).await.unwrap();
+        let again = one(&mut resealer, row).await;
         assert_eq!(again, Resealed::default(), "nothing old is left");
     }
 }
@@ -129,7 +129,7 @@ async fn what_copies_share_is_sealed_once_for_all_of_them() {
     }
     let (job, mut resealer) = world.leak().await;
     let mut rows = bodies(&job).await.into_iter();
-    let mut next = async || resealer.reseal(rows.next().unwrap()).await.unwrap();
+    let mut next = async || one(&mut resealer, rows.next().unwrap()).await;
     let sealed = |bytes| Resealed {
         objects: 1,
         bytes,
@@ -146,7 +146,7 @@ async fn what_copies_share_is_sealed_once_for_all_of_them() {
     assert_eq!(next().await, Resealed::default());
     let mut bytes_sealed = 0;
     for row in bodies(&job).await {
-        bytes_sealed += resealer.reseal(row).await.unwrap().bytes;
+        bytes_sealed += one(&mut resealer, row).await.bytes;
     }
     assert_eq!(bytes_sealed, 100_000);
     for key in ["c", "d", "e"] {
@@ -253,4 +253,10 @@ async fn bodies(job: &JobCatalog) -> Vec<TaggedRow> {
     let (rows, _) = job.tags(Some(TagCursor::at_bodies()), 100).await.unwrap();
     let has_body = |row: &TaggedRow| matches!(row, TaggedRow::Version(..) | TaggedRow::Part(_));
     rows.into_iter().filter(has_body).collect()
+}
+
+async fn one(resealer: &mut Resealer, row: TaggedRow) -> Resealed {
+    let page = resealer.reseal(vec![row]).await.unwrap();
+    assert_eq!(page.damaged, []);
+    page.sealed
 }
