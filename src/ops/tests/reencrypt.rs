@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use names::OrgId;
+use names::{NodeId, OrgId};
 
 use super::crash_after;
 use super::expire::{may, secret, vault};
@@ -11,6 +11,7 @@ use super::thief::Thief;
 use super::world::{House, Process, TRASH_DELAY, operator};
 use crate::authz::{PutSecret, RevealSecret, ShareSecret, Standing, open_share};
 use crate::catalog::KeyState;
+use crate::ops::lock::Lock;
 use crate::ops::{LogVerifier, OpsError, Rotated, SealedAnew};
 use crate::vault::{FoundShare, Lifetime, Selector, ShareToken};
 use crate::{blobs, catalog};
@@ -21,7 +22,7 @@ async fn whoever_has_the_old_key_opens_nothing_after_a_re_encryption() {
     let process = house.start().await;
     let (tenant, other) = (process.tenant("acme").await, process.tenant("other").await);
     let org = tenant.org;
-    let thief = Thief::of(&process, org).await;
+    let thief = Thief::of(&house, &process, org).await;
     let before = thief.try_all(&house, &process).await;
     assert_eq!(
         before.opened.len(),
@@ -99,7 +100,7 @@ async fn secrets_and_share_links_open_under_the_new_key() {
         .share(share, reveal, &Selector::Number(1), Lifetime::DEFAULT)
         .await
         .unwrap();
-    let thief = Thief::of(&process, org).await;
+    let thief = Thief::of(&house, &process, org).await;
 
     let rotated = process
         .rotation()
@@ -161,7 +162,7 @@ async fn a_re_encryption_that_ends_anywhere_is_ended_by_the_next() {
     for steps in 0.. {
         let house = house.copy();
         let process = house.start().await;
-        let thief = Thief::of(&process, tenant.org).await;
+        let thief = Thief::of(&house, &process, tenant.org).await;
         let rotation = process.rotation();
         let ended = crash_after(steps, rotation.reencrypt(&operator(), tenant.org)).await;
         drop((rotation, process));
@@ -251,7 +252,7 @@ async fn reads_and_writes_go_on_while_everything_is_sealed_anew() {
         let key = format!("deleted/{number}");
         process.put(org, &key, &pattern(3000)).await.unwrap();
     }
-    let thief = Thief::of(&process, org).await;
+    let thief = Thief::of(&house, &process, org).await;
     let rotation = process.rotation();
     let clients = async {
         for number in 0..40 {
@@ -304,7 +305,7 @@ async fn after_a_rotation_that_was_cut_another_version_is_made() {
     let (house, tenant) = furnished().await;
     let org = tenant.org;
     let process = house.start().await;
-    let thief = Thief::of(&process, org).await;
+    let thief = Thief::of(&house, &process, org).await;
     // As far as that: a few things are under the second version by a new wrap.
     let rotation = process.rotation();
     let mut steps = 0;
@@ -330,6 +331,33 @@ async fn after_a_rotation_that_was_cut_another_version_is_made() {
     process
         .assert_given_up(&house, &tenant, &thief, "after a rotation")
         .await;
+}
+
+/// A body may take longer to be read and written than a lock is held without being renewed.
+#[tokio::test(start_paused = true)]
+async fn a_long_step_keeps_the_lock_and_ends_when_it_is_lost() {
+    let house = House::new();
+    let process = house.start().await;
+    let (jobs, clock) = (&process.jobs, &process.clock);
+    let mut lock = Lock::demand(jobs, "rotate".to_owned(), process.node, clock)
+        .await
+        .unwrap();
+    let other = NodeId::from_bytes([7; 16]);
+    let long_step = async {
+        for _ in 0..10 {
+            process.hand.advance(Duration::from_secs(20));
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            let taken = jobs.lease("rotate", other, 30).await.unwrap();
+            assert_eq!(taken, None);
+        }
+        "done"
+    };
+    assert_eq!(lock.during(long_step).await.unwrap(), "done");
+
+    process.hand.advance(Duration::from_secs(40));
+    assert!(jobs.lease("rotate", other, 30).await.unwrap().is_some());
+    let lost = lock.during(std::future::pending::<()>()).await;
+    assert!(matches!(lost, Err(OpsError::LockLost { .. })), "{lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -387,7 +415,7 @@ impl Process {
     /// Runs a re-encryption on a store that is about to fail, and once more when it works again.
     /// Returns whether it met no fault.
     async fn fails_and_goes_on(&self, house: &House, tenant: &Tenant, what: &str) -> bool {
-        let thief = Thief::of(self, tenant.org).await;
+        let thief = Thief::of(house, self, tenant.org).await;
         let outcome = self.rotation().reencrypt(&operator(), tenant.org).await;
         let has_failed = self.store.heal() | self.blobs.heal();
         if !has_failed {
