@@ -9,6 +9,7 @@ mod faulty;
 mod handle;
 mod mutation;
 mod record;
+mod rewrap;
 mod row;
 mod rows;
 mod sqlite;
@@ -26,9 +27,10 @@ pub use handle::{
 };
 pub use mutation::{
     Accounting, Bound, CommitVersion, CompletedUpload, Conflict, Effect, Expect, Meter, Mutation,
-    Reseal, ResealedRow, Rewrap, StoredLimits, UsageDelta, UsageSubject, UsageSubjectKind,
+    StoredLimits, UsageDelta, UsageSubject, UsageSubjectKind,
 };
 pub use record::{RecordGuard, RecordKind, RecordQuery, RecordRow, RecordWrite, Sealing};
+pub use rewrap::{Reseal, ResealedRow, Rewrap};
 pub use row::{Authenticated, FieldSink, Row, RowTag, Unverified};
 pub use rows::{
     AuditSegmentRow, BlobRow, Body, BucketRow, Content, CredentialKind, CredentialRow, Destruction,

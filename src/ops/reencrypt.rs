@@ -100,8 +100,9 @@ impl Rotation {
         left: &mut Left,
         sealed: &mut SealedAnew,
     ) -> Result<(), OpsError> {
+        let enough = left.count() + LEFT_MAX;
         // Bodies stand in the way of every page, until they are sealed.
-        while left.count() <= LEFT_MAX {
+        while left.count() <= enough {
             lock.keep().await?;
             let before = left.count();
             let max = BATCH.saturating_add(u32::try_from(before).unwrap_or(u32::MAX));
@@ -221,8 +222,8 @@ const BATCH: u32 = 32;
 /// thousands of parts are megabytes each.
 const PAGE: u32 = 16;
 
-/// How much is put aside before the bodies are sealed, which is most of it.
-const LEFT_MAX: usize = 128;
+/// How much of a version is put aside before the bodies are sealed, which is most of it.
+const LEFT_MAX: usize = 64;
 
 /// Each round finds only what was copied during the one before.
 const ROUNDS_MAX: u32 = 100;
