@@ -76,6 +76,7 @@ pub(super) fn rule(rule: Rule) -> Cow<'static, str> {
         Rule::Role(Role::Billing) => "role:billing",
         Rule::Home => "home",
         Rule::Own => "own",
+        Rule::SecretPolicy => "secret-policy",
         Rule::Operator => "operator",
         Rule::Grant(_) | Rule::ShareLink(_) => return Cow::Owned(rule.to_string()),
     })

@@ -285,7 +285,7 @@ impl Logged<'_> {
     /// | `action` `operation` `resource` | what was done, what the protocol calls it, to what |
     /// | `decision` | `allowed`, `refused`, `damaged`, `intended` before it took effect, or `stated` by the platform |
     /// | `status` | the HTTP status of what was allowed |
-    /// | `rule` | what allowed it: `organization`, `role:…`, `grant:…`, `home`, `own`, `operator` |
+    /// | `rule` | what allowed it: `organization`, `role:…`, `grant:…`, `home`, `own`, `secret-policy`, `operator` |
     /// | `reason` | the rule that refused, what was found damaged, what is stated |
     /// | `bytes_in` `bytes_out` | plaintext bytes that moved |
     /// | `count` `until` | how many events it stands for, and when the last of them happened |

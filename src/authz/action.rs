@@ -26,6 +26,8 @@ pub enum Area {
     Drive,
     /// Secrets.
     Vault,
+    /// What secrets say themselves of who may do what to them.
+    SecretPolicies,
     /// Members, invitations and teams.
     People,
     /// Agents and what they keep.
@@ -52,9 +54,12 @@ impl Area {
     pub(super) fn is_grantable(self, access: Access) -> bool {
         match self {
             Self::Drive | Self::Vault | Self::Agents => access != Access::Record,
-            Self::People | Self::Grants | Self::Activity | Self::Billing | Self::Settings => {
-                access == Access::Read
-            }
+            Self::SecretPolicies
+            | Self::People
+            | Self::Grants
+            | Self::Activity
+            | Self::Billing
+            | Self::Settings => access == Access::Read,
             Self::Credentials | Self::Own | Self::Lifecycle => false,
         }
     }
@@ -72,6 +77,13 @@ pub trait Action: sealed::Sealed + Send + Sync + 'static {
     const AREA: Area;
     /// What it is done to.
     type Resource: Resource;
+    /// All of it as data.
+    const ROW: Row = Row {
+        name: Self::NAME,
+        aliases: Self::ALIASES,
+        area: Self::AREA,
+        access: Self::ACCESS,
+    };
 }
 
 macro_rules! actions {
@@ -91,12 +103,7 @@ macro_rules! actions {
         )*
 
         /// Every action, for the printed policy and for whoever asks about one by its name.
-        pub(super) const TABLE: &[Row] = &[$(Row {
-            name: $name,
-            aliases: &[$($alias),*],
-            area: Area::$area,
-            access: Access::$access,
-        }),*];
+        pub(super) const TABLE: &[Row] = &[$($action::ROW),*];
     };
 }
 
@@ -167,7 +174,7 @@ actions! {
     /// Lists secrets below a path, without their values.
     ListSecrets = "vault:list" | "secretsmanager:ListSecrets", Vault, Read, UnderPath;
     /// Describes a secret and its versions, without their values.
-    DescribeSecret = "vault:describe" | "secretsmanager:DescribeSecret" | "secretsmanager:ListSecretVersionIds" | "secretsmanager:GetResourcePolicy" | "secretsmanager:ListResourcePolicies" | "secretsmanager:ValidateResourcePolicy", Vault, Read, OfSecret;
+    DescribeSecret = "vault:describe" | "secretsmanager:DescribeSecret" | "secretsmanager:ListSecretVersionIds", Vault, Read, OfSecret;
     /// Shows the value of a secret.
     RevealSecret = "vault:reveal" | "secretsmanager:GetSecretValue" | "secretsmanager:BatchGetSecretValue", Vault, Read, OfSecret;
     /// Uses a secret in a call without seeing it.
@@ -178,9 +185,13 @@ actions! {
     /// Opens a share link, as whoever holds it.
     OpenShare = "vault:open-share", Vault, Record, OfLink;
     /// Makes or changes a secret.
-    PutSecret = "vault:put" | "secretsmanager:CreateSecret" | "secretsmanager:PutSecretValue" | "secretsmanager:UpdateSecret" | "secretsmanager:UpdateSecretVersionStage" | "secretsmanager:TagResource" | "secretsmanager:UntagResource" | "secretsmanager:RestoreSecret" | "secretsmanager:PutResourcePolicy" | "secretsmanager:DeleteResourcePolicy", Vault, Write, OfSecret;
+    PutSecret = "vault:put" | "secretsmanager:CreateSecret" | "secretsmanager:PutSecretValue" | "secretsmanager:UpdateSecret" | "secretsmanager:UpdateSecretVersionStage" | "secretsmanager:TagResource" | "secretsmanager:UntagResource" | "secretsmanager:RestoreSecret", Vault, Write, OfSecret;
     /// Deletes a secret or versions of it.
     DeleteSecret = "vault:delete" | "secretsmanager:DeleteSecret", Vault, Write, OfSecret;
+    /// Shows the policy of a secret.
+    ReadSecretPolicy = "vault:read-policy" | "secretsmanager:GetResourcePolicy" | "secretsmanager:ListResourcePolicies" | "secretsmanager:ValidateResourcePolicy", SecretPolicies, Read, OfSecret;
+    /// Puts a policy on a secret, or takes it away.
+    ChangeSecretPolicy = "vault:change-policy" | "secretsmanager:PutResourcePolicy" | "secretsmanager:DeleteResourcePolicy", SecretPolicies, Write, OfSecret;
     /// Draws a password by chance, which is kept nowhere.
     DrawPassword = "vault:draw-password" | "secretsmanager:GetRandomPassword", Own, Read, InOrganization;
 
@@ -214,6 +225,8 @@ actions! {
     /// Makes credentials for agents, and revokes anybody's.
     ManageCredentials = "bulkhead:ManageCredentials", Credentials, Govern, OfSubject;
 
+    /// Looks up what a secret says itself of who may do what to it, for the caller to be judged by.
+    JudgeSecret = "bulkhead:JudgeSecret", Own, Record, InOrganization;
     /// Appends to the organization's activity log.
     AppendActivity = "bulkhead:AppendActivity", Activity, Record, InOrganization;
     /// Reads and verifies the organization's activity log.

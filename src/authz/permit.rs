@@ -1,11 +1,15 @@
 use std::marker::PhantomData;
 
-use names::{BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, SecretPath, SecretPrefix};
+use names::{
+    BucketName, KeyPrefix, ObjectKey, OrgId, PrincipalId, ResourcePolicy, SecretPath, SecretPrefix,
+};
 
 use super::action::{
-    Action, AppendActivity, CreateBucket, ExportOrganization, GetObject, KeepAnswer, ListObjects,
-    OpenShare, ReadActivity, ReadAgentRecords, ReadUsage, RecordUsage, Row,
+    Action, AppendActivity, CreateBucket, DescribeSecret, ExportOrganization, GetObject,
+    JudgeSecret, KeepAnswer, ListObjects, ListSecrets, OpenShare, ReadActivity, ReadAgentRecords,
+    ReadUsage, RecordUsage, Row,
 };
+use super::asker::Asker;
 use super::caller::{Caller, LinkHolder, Narrowing, Operator, Standing};
 use super::limits::Limits;
 use super::resource::{
@@ -29,7 +33,7 @@ use super::rights::{Asked, Refusal, Rights, Rule, decide, judge, stands};
 /// use bulkhead::authz::{Permit, ListBuckets, InOrganization};
 /// let forged: Permit<ListBuckets> = Permit {
 ///     org: names::OrgId::from_bytes([1; 16]),
-///     principal: names::PrincipalId::from_bytes([1; 16]),
+///     asker: unreachable!(),
 ///     resource: InOrganization,
 ///     rule: bulkhead::authz::Rule::Operator,
 ///     limits: None,
@@ -39,7 +43,7 @@ use super::rights::{Asked, Refusal, Rights, Rule, decide, judge, stands};
 #[derive(Debug)]
 pub struct Permit<A: Action> {
     org: OrgId,
-    principal: PrincipalId,
+    asker: Asker,
     resource: A::Resource,
     rule: Rule,
     /// Apart: a permit is kept with every log and stream, and most have none.
@@ -56,12 +60,9 @@ pub fn authorize<A: Action>(
     resource: A::Resource,
 ) -> Result<Permit<A>, Refusal> {
     let rule = decide::<A>(caller, rights, standing, &resource)?;
-    Ok(Permit::new(
-        caller.org(),
-        caller.principal(),
-        resource,
-        rule,
-    ))
+    let limit = caller.narrowing().role;
+    let asker = Asker::new(caller.principal(), rights.subject, limit);
+    Ok(Permit::of(caller.org(), asker, resource, rule))
 }
 
 /// Says by which rule `caller` may do the action that a policy names so, or by which not.
@@ -76,6 +77,7 @@ pub fn explain(
         action,
         home: resource.home(),
         named: &|| resource.named(),
+        policy: resource.policy(),
     };
     judge(
         caller.principal(),
@@ -98,6 +100,7 @@ pub fn explain_principal(
         action,
         home: resource.home(),
         named: &|| resource.named(),
+        policy: resource.policy(),
     };
     judge(principal, &Narrowing::NONE, rights, standing, &asked)
 }
@@ -105,6 +108,18 @@ pub fn explain_principal(
 /// Lets the activity log record what `caller` did or was refused.
 pub fn record_activity(caller: &Caller) -> Permit<AppendActivity> {
     Permit::new(caller.org(), caller.principal(), InOrganization, Rule::Own)
+}
+
+/// Lets the policy of a secret be looked up for `caller` to be judged by, while there are keys that
+/// open it.
+pub fn judge_secret(caller: &Caller, standing: Standing) -> Result<Permit<JudgeSecret>, Refusal> {
+    stands(standing, JudgeSecret::ACCESS)?;
+    Ok(Permit::new(
+        caller.org(),
+        caller.principal(),
+        InOrganization,
+        Rule::Own,
+    ))
 }
 
 /// Lets an answer be kept for `caller`, should it send its request again.
@@ -167,13 +182,18 @@ pub fn record_usage(caller: &Caller) -> Permit<RecordUsage> {
 }
 
 impl<A: Action> Permit<A> {
+    /// One for somebody whom no policy of a resource names.
     fn new(org: OrgId, principal: PrincipalId, resource: A::Resource, rule: Rule) -> Self {
+        Self::of(org, Asker::apart(principal), resource, rule)
+    }
+
+    fn of(org: OrgId, asker: Asker, resource: A::Resource, rule: Rule) -> Self {
         // Only a Caller or an Operator leads here, and neither authentication nor provisioning
         // ever names organization 0; the assertion keeps a later mistake from opening it.
         assert!(!org.is_platform(), "no permit names the platform");
         Self {
             org,
-            principal,
+            asker,
             resource,
             rule,
             limits: None,
@@ -200,7 +220,7 @@ impl<A: Action> Permit<A> {
 
     /// Who was permitted.
     pub fn principal(&self) -> PrincipalId {
-        self.principal
+        self.asker.principal()
     }
 
     /// The rule that allowed it.
@@ -248,7 +268,23 @@ impl<A: Action<Resource = UnderPrefix>> Permit<A> {
 impl<A: Action<Resource = OfSecret>> Permit<A> {
     /// The secret that the permit is for.
     pub fn path(&self) -> &SecretPath {
-        &self.resource.path
+        self.resource.path()
+    }
+
+    /// Whether it was made by this policy of the secret, or by none if there is none: by another,
+    /// who made it would have been judged otherwise.
+    pub fn is_by(&self, policy: Option<&ResourcePolicy>) -> bool {
+        self.resource.policy() == policy
+    }
+}
+
+impl Permit<ListSecrets> {
+    /// Whether a listing shows a secret with this policy: it walks around no denial.
+    pub fn shows(&self, path: &SecretPath, policy: &ResourcePolicy) -> bool {
+        let named = OfSecret::at(path.clone()).named();
+        let is_denied = |action| self.asker.is_denied(policy, action, &named);
+        self.asker.is_above_policies()
+            || !is_denied(&ListSecrets::ROW) && !is_denied(&DescribeSecret::ROW)
     }
 }
 
@@ -284,17 +320,17 @@ impl<A: Action<Resource = OfSubject>> Permit<A> {
 impl Permit<ExportOrganization> {
     /// Leave to list the objects of a bucket.
     pub fn listing(&self, resource: UnderPrefix) -> Permit<ListObjects> {
-        Permit::new(self.org, self.principal, resource, self.rule)
+        Permit::of(self.org, self.asker, resource, self.rule)
     }
 
     /// Leave to read an object.
     pub fn object(&self, resource: OfObject) -> Permit<GetObject> {
-        Permit::new(self.org, self.principal, resource, self.rule)
+        Permit::of(self.org, self.asker, resource, self.rule)
     }
 
     /// Leave to read what an agent keeps.
     pub fn home(&self, agent: PrincipalId) -> Permit<ReadAgentRecords> {
-        Permit::new(self.org, self.principal, OfHome { agent }, self.rule)
+        Permit::of(self.org, self.asker, OfHome { agent }, self.rule)
     }
 }
 

@@ -1,6 +1,9 @@
 use std::fmt;
+use std::sync::Arc;
 
-use names::{BucketName, Glob, KeyPrefix, ObjectKey, PrincipalId, SecretPath, SecretPrefix};
+use names::{
+    BucketName, Glob, KeyPrefix, ObjectKey, PrincipalId, ResourcePolicy, SecretPath, SecretPrefix,
+};
 use uuid::Uuid;
 
 /// What an action is done to, as a caller named it.
@@ -13,6 +16,11 @@ pub trait Resource: fmt::Display + fmt::Debug + Send + Sync + 'static {
     /// The agent whose home it lies in, wholly or in part.
     fn home(&self) -> Home {
         Home::Outside
+    }
+
+    /// What it says itself of who may do what to it.
+    fn policy(&self) -> Option<&ResourcePolicy> {
+        None
     }
 }
 
@@ -114,11 +122,14 @@ pub struct OfObject {
     pub key: ObjectKey,
 }
 
-/// A secret, whether it exists or not.
+/// A secret, whether it exists or not, with what it says itself of who may do what to it.
+///
+/// The vault looks that up before the permit is made, and compares it with what stands there when
+/// the permit is used: one that was made by another policy, or by none, opens nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfSecret {
-    /// Its path.
-    pub path: SecretPath,
+    path: SecretPath,
+    policy: Option<Arc<ResourcePolicy>>,
 }
 
 /// The secrets whose paths begin alike.
@@ -166,6 +177,23 @@ pub enum SubjectKind {
     Grant,
     /// An access key, token or session.
     Credential,
+}
+
+impl OfSecret {
+    /// A secret without a policy.
+    pub fn at(path: SecretPath) -> Self {
+        Self { path, policy: None }
+    }
+
+    /// A secret with this policy, if it has one.
+    pub fn under(path: SecretPath, policy: Option<Arc<ResourcePolicy>>) -> Self {
+        Self { path, policy }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &SecretPath {
+        &self.path
+    }
 }
 
 impl SubjectKind {
@@ -235,7 +263,11 @@ impl Resource for OfObject {
 
 impl Resource for OfSecret {
     fn named(&self) -> Named {
-        Named::One(format!("secret:{}", self.path))
+        Named::One(self.to_string())
+    }
+
+    fn policy(&self) -> Option<&ResourcePolicy> {
+        self.policy.as_deref()
     }
 }
 

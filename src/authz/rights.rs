@@ -1,9 +1,10 @@
 use std::fmt;
 
-use names::{AccountId, Effect, Policy, PrincipalId, Statement};
+use names::{AccountId, Effect, Glob, Policy, PrincipalId, ResourcePolicy, Statement};
 use uuid::Uuid;
 
 use super::action::{Access, Action, Area, RevealSecret, Row};
+use super::asker::Asker;
 use super::caller::{Caller, Narrowing, Scope, Standing};
 use super::limits::Limit;
 use super::resource::{Home, Named, Resource};
@@ -59,6 +60,8 @@ pub enum Rule {
     Own,
     /// A grant.
     Grant([u8; 16]),
+    /// The policy of the secret.
+    SecretPolicy,
     /// The platform's operator, who needs no right.
     Operator,
     /// A share link, to whoever holds its token.
@@ -73,6 +76,7 @@ impl fmt::Display for Rule {
             Self::Home => f.write_str("home"),
             Self::Own => f.write_str("own"),
             Self::Grant(id) => write!(f, "grant:{}", Uuid::from_bytes(*id)),
+            Self::SecretPolicy => f.write_str("secret-policy"),
             Self::Operator => f.write_str("operator"),
             Self::ShareLink(id) => write!(f, "share-link:{}", Uuid::from_bytes(*id)),
         }
@@ -100,6 +104,12 @@ pub enum Refusal {
     /// Neither what the principal is nor a grant allows it.
     #[error("no role and no grant allows {action}")]
     NotAllowed {
+        /// The action.
+        action: &'static str,
+    },
+    /// The principal may, and the secret's own policy says no.
+    #[error("the policy of the secret denies {action}")]
+    DeniedBySecret {
         /// The action.
         action: &'static str,
     },
@@ -133,6 +143,8 @@ pub(super) struct Asked<'a> {
     pub(super) home: Home,
     /// The resource as policies name it; made only if a policy has to be asked.
     pub(super) named: &'a dyn Fn() -> Named,
+    /// What the resource says itself of who may do what to it.
+    pub(super) policy: Option<&'a ResourcePolicy>,
 }
 
 /// Decides whether `caller`, whose rights are `rights`, may do `A` to `resource`.
@@ -142,16 +154,11 @@ pub(super) fn decide<A: Action>(
     standing: Standing,
     resource: &A::Resource,
 ) -> Result<Rule, Refusal> {
-    let action = Row {
-        name: A::NAME,
-        aliases: A::ALIASES,
-        area: A::AREA,
-        access: A::ACCESS,
-    };
     let asked = Asked {
-        action,
+        action: A::ROW,
         home: resource.home(),
         named: &|| resource.named(),
+        policy: resource.policy(),
     };
     judge(
         caller.principal(),
@@ -165,7 +172,8 @@ pub(super) fn decide<A: Action>(
 /// The whole rule:
 ///
 /// ```text
-/// how the organization stands ∧ what the credential is limited to ∧ (role ∨ own home ∨ grant)
+/// how the organization stands ∧ what the credential is limited to
+///     ∧ (role ∨ own home ∨ grant ∨ the resource's policy allows) ∧ that policy does not deny
 /// ```
 ///
 /// Where a role allows and the credential is limited to a lower one, the rule is the lower one:
@@ -181,7 +189,11 @@ pub(super) fn judge(
     if narrowing.scope == Scope::ReadOnly && asked.action.access != Access::Read {
         return Err(Refusal::ReadOnlyKey);
     }
-    let rule = rights.allow(principal, asked)?;
+    let asker = Asker::new(principal, rights.subject, narrowing.role);
+    let rule = match (rights.allow(principal, asked), asked.policy) {
+        (own, None) => own?,
+        (own, Some(policy)) => allow_by(&asker, policy, asked, own)?,
+    };
     let within_role = narrowing.role.is_none_or(|role| {
         asked.home == Home::Outside && role.allows(asked.action.area, asked.action.access)
     });
@@ -201,6 +213,33 @@ pub(super) fn judge(
         let action = asked.action.name;
         Err(Refusal::Narrowed { action })
     }
+}
+
+/// What the policy of the resource leaves of what the principal may do by itself, or adds to it.
+/// Whoever has no right is not told what the policy says.
+fn allow_by(
+    asker: &Asker,
+    policy: &ResourcePolicy,
+    asked: &Asked<'_>,
+    own: Result<Rule, Refusal>,
+) -> Result<Rule, Refusal> {
+    let Asked { action, .. } = asked;
+    let named = (asked.named)();
+    let rule = match own {
+        Err(Refusal::NotAllowed { .. })
+            if action.area.is_grantable(action.access)
+                && asker.is_allowed(policy, action, &named) =>
+        {
+            Rule::SecretPolicy
+        }
+        own => own?,
+    };
+    let is_liftable = action.area == Area::SecretPolicies && asker.is_above_policies();
+    if !is_liftable && asker.is_denied(policy, action, &named) {
+        let action = action.name;
+        return Err(Refusal::DeniedBySecret { action });
+    }
+    Ok(rule)
 }
 
 /// What the state of the organization lets anybody do.
@@ -241,7 +280,10 @@ impl Rights {
             _ if access == Access::Record => None,
             Subject::Member { role, .. } => role.allows(area, access).then_some(Rule::Role(role)),
             Subject::Organization => {
-                let all = matches!(area, Area::Drive | Area::Vault | Area::Own);
+                let all = matches!(
+                    area,
+                    Area::Drive | Area::Vault | Area::SecretPolicies | Area::Own
+                );
                 let read = matches!(area, Area::Activity | Area::Billing | Area::Settings);
                 (all || read && access == Access::Read).then_some(Rule::Organization)
             }
@@ -271,22 +313,35 @@ impl Rights {
 
 /// Whether a policy by itself allows an action.
 fn policy_allows(policy: &Policy, action: &Row, named: &Named) -> bool {
-    let is_denied = policy.statements.iter().any(|statement| {
-        statement.effect == Effect::Deny
-            && names_action(statement, action)
-            && statement
-                .resources
-                .iter()
-                .any(|pattern| named.is_met_by(pattern, statement.prefixes.as_deref()))
-    });
-    !is_denied
+    let mut statements = policy.statements.iter();
+    !statements.any(|statement| denies(statement, action, named))
         && policy
             .statements
             .iter()
             .any(|statement| statement.effect == Effect::Allow && allows(statement, action, named))
 }
 
-fn allows(statement: &Statement, action: &Row, named: &Named) -> bool {
+/// Whether a statement denies an action.
+pub(super) fn denies(statement: &Statement, action: &Row, named: &Named) -> bool {
+    statement.effect == Effect::Deny
+        && names_action(statement, action)
+        && statement
+            .resources
+            .iter()
+            .any(|pattern| named.is_met_by(pattern, statement.prefixes.as_deref()))
+}
+
+/// Whether an action shows no value, or a statement names it without a star, by any of its names.
+pub(super) fn reveals_by_name(statement: &Statement, action: &Row) -> bool {
+    action.name != RevealSecret::NAME
+        || statement
+            .actions
+            .iter()
+            .any(|pattern| pattern.is_literal() && matches_action(pattern, action))
+}
+
+/// Whether a statement is about an action on a resource, all of it.
+pub(super) fn allows(statement: &Statement, action: &Row, named: &Named) -> bool {
     names_action(statement, action)
         && statement
             .resources
@@ -295,11 +350,11 @@ fn allows(statement: &Statement, action: &Row, named: &Named) -> bool {
 }
 
 fn names_action(statement: &Statement, action: &Row) -> bool {
-    statement.actions.iter().any(|pattern| {
-        pattern.matches_ignoring_case(action.name)
-            || action
-                .aliases
-                .iter()
-                .any(|alias| pattern.matches_ignoring_case(alias))
-    })
+    let mut actions = statement.actions.iter();
+    actions.any(|pattern| matches_action(pattern, action))
+}
+
+fn matches_action(pattern: &Glob, action: &Row) -> bool {
+    let mut names = std::iter::once(&action.name).chain(action.aliases);
+    names.any(|name| pattern.matches_ignoring_case(name))
 }

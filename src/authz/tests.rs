@@ -10,6 +10,8 @@ use super::action::TABLE;
 use super::rights::stands;
 use super::*;
 
+mod secret_policy;
+
 /// The whole policy, as people review it: `tests/permits.txt`.
 #[test]
 fn the_printed_policy_is_the_policy() {
@@ -122,9 +124,7 @@ fn a_home_is_its_agents_alone() {
 
 #[test]
 fn an_agent_reveals_only_what_was_granted_by_that_name() {
-    let secret = OfSecret {
-        path: SecretPath::parse("stripe/live").expect("a path"),
-    };
+    let secret = OfSecret::at(SecretPath::parse("stripe/live").expect("a path"));
     for (action, subject, reveals, uses) in [
         ("vault:*", Subject::Agent, false, true),
         ("*", Subject::Agent, false, true),
@@ -339,10 +339,10 @@ fn resources() -> Vec<(Box<dyn Resource>, About)> {
             drive,
         ),
         (
-            Box::new(OfSecret {
-                path: SecretPath::parse("stripe/live").expect("a path"),
-            }),
-            |area| area == Area::Vault,
+            Box::new(OfSecret::at(
+                SecretPath::parse("stripe/live").expect("a path"),
+            )),
+            |area| matches!(area, Area::Vault | Area::SecretPolicies),
         ),
         (Box::new(OfHome { agent: agent_id() }), |area| {
             area == Area::Agents

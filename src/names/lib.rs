@@ -25,6 +25,9 @@ pub use id::{
 };
 pub use key::{InvalidObjectKey, KeyPrefix, ObjectKey};
 pub use part::{InvalidPartNumber, PartNumber};
-pub use policy::{Effect, Glob, InvalidGlob, Policy, Statement};
+pub use policy::{
+    Effect, Glob, InvalidGlob, InvalidPolicyPrincipal, Policy, PolicyPrincipal, ResourcePolicy,
+    ResourceStatement, Statement,
+};
 pub use secret_path::{InvalidSecretPath, SecretPath, SecretPrefix};
 pub use slug::{InvalidSlug, Slug};

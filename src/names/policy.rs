@@ -3,6 +3,11 @@
 //! The grammar is Amazon's (IAM User Guide, "IAM JSON policy elements"); how it is written as
 //! JSON is for `wire`, and what the names in it mean is for the application.
 
+use std::fmt;
+use std::str::FromStr;
+
+use crate::id::PrincipalId;
+
 /// Statements that are judged together: what one of them denies is denied, and what none allows
 /// is not allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +30,39 @@ pub struct Statement {
     pub prefixes: Option<Vec<Glob>>,
 }
 
+/// What a resource says itself of who may do what to it. It opens nothing to another organization,
+/// whatever it says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResourcePolicy {
+    /// The statements, in the order in which they were written.
+    pub statements: Vec<ResourceStatement>,
+}
+
+/// One rule of a resource's policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceStatement {
+    /// Whom it is about.
+    pub principals: Vec<PolicyPrincipal>,
+    /// What it lets them do, or forbids.
+    pub statement: Statement,
+}
+
+/// Whom a statement is about.
+///
+/// The text that [`fmt::Display`] gives is what [`FromStr`] reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyPrincipal {
+    /// Everybody of the organization.
+    Everybody,
+    /// The organization as a whole. To allow it something leaves to its own rules who may do it;
+    /// what is denied to it is denied to everybody.
+    Organization,
+    /// A member or an agent.
+    One(PrincipalId),
+    /// Those who have a role, or act in it.
+    Role(Box<str>),
+}
+
 /// Whether a statement allows or denies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -43,6 +81,39 @@ pub struct Glob(Box<str>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a pattern has 1 to 1,200 bytes and no control characters")]
 pub struct InvalidGlob;
+
+/// The text names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a principal is *, organization, principal:<id> or role:<name>")]
+pub struct InvalidPolicyPrincipal;
+
+impl fmt::Display for PolicyPrincipal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everybody => f.write_str("*"),
+            Self::Organization => f.write_str("organization"),
+            Self::One(id) => write!(f, "principal:{id}"),
+            Self::Role(name) => write!(f, "role:{name}"),
+        }
+    }
+}
+
+impl FromStr for PolicyPrincipal {
+    type Err = InvalidPolicyPrincipal;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPolicyPrincipal> {
+        match (text, text.split_once(':')) {
+            ("*", _) => Ok(Self::Everybody),
+            ("organization", _) => Ok(Self::Organization),
+            (_, Some(("principal", id))) => match id.parse() {
+                Ok(id) => Ok(Self::One(id)),
+                Err(_) => Err(InvalidPolicyPrincipal),
+            },
+            (_, Some(("role", name))) if !name.is_empty() => Ok(Self::Role(name.into())),
+            _ => Err(InvalidPolicyPrincipal),
+        }
+    }
+}
 
 impl Glob {
     /// As long as the longest resource: a bucket's name, a slash and an object's key, with the
@@ -199,6 +270,30 @@ mod tests {
                 meets,
                 "{pattern} meets {prefix}"
             );
+        }
+    }
+
+    #[test]
+    fn a_principal_reads_as_it_is_written() {
+        for text in [
+            "*",
+            "organization",
+            "principal:01890a5d-ac96-774b-bcce-b302099a8057",
+            "role:viewer",
+        ] {
+            let principal: PolicyPrincipal = text.parse().expect("a principal");
+            assert_eq!(principal.to_string(), text);
+        }
+        for text in [
+            "",
+            "role:",
+            "principal:",
+            "principal:viewer",
+            "viewer",
+            "**",
+        ] {
+            let read: Result<PolicyPrincipal, _> = text.parse();
+            assert_eq!(read, Err(InvalidPolicyPrincipal), "{text}");
         }
     }
 

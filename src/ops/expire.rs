@@ -217,7 +217,7 @@ impl Expirer {
                 source: None,
                 action,
                 operation: None,
-                resource: OfSecret { path }.to_string(),
+                resource: OfSecret::at(path).to_string(),
                 rule: Some(Rule::Operator),
                 decision: Decision::Stated {
                     what: text.to_owned(),

@@ -41,7 +41,7 @@ impl Vault {
         let name = Uuid::from_bytes(id).to_string();
         for _ in 0..ATTEMPTS_MAX {
             let session = self.session(&permit).await?;
-            let mut held = active(session.find(permit.path()).await?)?;
+            let mut held = active(session.find(&permit).await?)?;
             let before = held.description.sequence;
             if sequence.is_some_and(|sequence| sequence != before) {
                 return Err(VaultError::Changed);
@@ -82,7 +82,7 @@ impl Vault {
     /// Whether there is a value that could be used, without a word about it.
     pub async fn can_use(&self, permit: Permit<UseSecret>) -> Result<(), VaultError> {
         let session = self.session(&permit).await?;
-        let held = active(session.find(permit.path()).await?)?;
+        let held = active(session.find(&permit).await?)?;
         self.select(&held, &Selector::Current).map(|_| ())
     }
 }

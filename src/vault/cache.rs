@@ -7,7 +7,7 @@ use names::{OrgId, SecretPath};
 use super::changes::{Session, opened};
 use super::error::VaultError;
 use super::model::Description;
-use crate::catalog::{Class, RecordKind, RecordQuery, RowTag, Stamp};
+use crate::catalog::{RecordKind, RecordQuery, RowTag, Stamp};
 
 /// The secrets of organizations that were lately listed, in the order of their paths.
 ///
@@ -39,7 +39,7 @@ impl Listings {
     /// The secrets of the session's organization as they are now.
     pub(super) async fn of(&self, session: &Session) -> Result<Arc<Listing>, VaultError> {
         let org = session.catalog.org();
-        let stamps = stamps(session);
+        let stamps = session.stamps();
         let known = self.0.get(&org);
         if let Some(known) = &known
             && stamps.is_some()
@@ -114,13 +114,6 @@ impl Listing {
             stamps,
         })
     }
-}
-
-fn stamps(session: &Session) -> Option<[Stamp; 2]> {
-    Some([
-        session.catalog.stamp(Class::Secrets)?,
-        session.catalog.stamp(Class::Rights)?,
-    ])
 }
 
 /// How many secrets' descriptions are kept, of all organizations together.

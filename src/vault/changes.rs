@@ -5,7 +5,7 @@ use names::SecretPath;
 use super::error::VaultError;
 use super::model::Value;
 use super::record::{Held, encode_value, unreadable};
-use crate::authz::{Action, Permit};
+use crate::authz::{Action, OfSecret, Permit};
 use crate::catalog::{
     CommitError, Conflict, Mutation, OrgCatalog, RecordGuard, RecordKind, RecordRow, RecordWrite,
 };
@@ -50,8 +50,21 @@ impl Session {
         })
     }
 
+    /// The secret that a permit is for, if its policy is still the one by which that was made.
+    pub(super) async fn find<A>(&self, permit: &Permit<A>) -> Result<Option<Held>, VaultError>
+    where
+        A: Action<Resource = OfSecret>,
+    {
+        let held = self.at(permit.path()).await?;
+        let policy = held.as_ref().and_then(|held| held.description.rules());
+        match permit.is_by(policy.map(|rules| &**rules)) {
+            true => Ok(held),
+            false => Err(VaultError::Changed),
+        }
+    }
+
     /// The secret at a path. What another organization has there is not looked at.
-    pub(super) async fn find(&self, path: &SecretPath) -> Result<Option<Held>, VaultError> {
+    pub(super) async fn at(&self, path: &SecretPath) -> Result<Option<Held>, VaultError> {
         let lookup = self.lookup(path);
         let claimed = self
             .catalog

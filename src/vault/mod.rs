@@ -11,6 +11,7 @@ mod error;
 mod model;
 mod page;
 mod password;
+mod policy;
 mod record;
 mod service;
 mod shape;
@@ -27,8 +28,8 @@ pub use due::{Due, DueSecret, Ended};
 pub use error::{Field, VaultError};
 pub use model::{
     Change, Check, Deletion, Description, GoneVersion, Kind, NewSecret, NewValue, Recovery,
-    Revealed, Selector, Settings, StageMove, State, Tags, Value, VersionInfo, VersionState,
-    Written, stages,
+    Revealed, SecretPolicy, Selector, Settings, StageMove, State, Tags, Value, VersionInfo,
+    VersionState, Written, stages,
 };
 pub use page::{Order, OrderBy, OrderPlace};
 pub use password::{CharacterKind, PasswordRules};

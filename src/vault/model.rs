@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use names::SecretPath;
+use names::{ResourcePolicy, SecretPath};
 use zeroize::Zeroizing;
+
+use crate::authz::{ListSecrets, Permit};
 
 /// What kind of credential a secret is, which says what its value has to look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,6 +156,8 @@ pub struct Description {
     pub tags: Tags,
     /// How it is kept.
     pub settings: Settings,
+    /// What it says itself of who may do what to it.
+    pub policy: Option<SecretPolicy>,
     /// Whether it is in use.
     pub state: State,
     /// Its versions, the oldest first.
@@ -163,6 +168,15 @@ pub struct Description {
     pub changed_ms: u64,
     /// Counts its changes.
     pub sequence: u64,
+}
+
+/// What a secret says itself of who may do what to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretPolicy {
+    /// As it was written.
+    pub text: Arc<str>,
+    /// What that says.
+    pub rules: Arc<ResourcePolicy>,
 }
 
 /// Which version of a secret.
@@ -357,6 +371,17 @@ impl Description {
     /// The version that is current.
     pub fn current(&self) -> Option<&VersionInfo> {
         self.at_stage(stages::CURRENT)
+    }
+
+    /// What it says itself of who may do what to it.
+    pub(super) fn rules(&self) -> Option<&Arc<ResourcePolicy>> {
+        self.policy.as_ref().map(|policy| &policy.rules)
+    }
+
+    /// Whether whoever was permitted to list secrets is shown this one.
+    pub(super) fn is_shown_by(&self, permit: &Permit<ListSecrets>) -> bool {
+        self.rules()
+            .is_none_or(|rules| permit.shows(&self.path, rules))
     }
 
     /// The version that carries a stage.

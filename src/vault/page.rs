@@ -56,7 +56,7 @@ impl Vault {
         };
         let mut found: Vec<&Arc<Description>> = listing
             .below(permit.path_prefix().as_str(), None)
-            .filter(|secret| is_after(secret) && matches(secret))
+            .filter(|secret| is_after(secret) && secret.is_shown_by(&permit) && matches(secret))
             .collect();
         let compare = |one: &&Arc<Description>, other: &&Arc<Description>| {
             order.compare(order.key(one), order.key(other))

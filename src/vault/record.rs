@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::due::Due;
 use super::error::VaultError;
 use super::model::{Description, Kind, Settings, State, Value, VersionInfo, VersionState};
+use super::policy::StoredPolicy;
 use crate::catalog::RecordRow;
 
 /// A secret as its record has it: what is shown of it, and which record holds each value.
@@ -55,6 +56,8 @@ struct Stored {
     changed_ms: u64,
     #[n(15)]
     told_ms: u64,
+    #[n(16)]
+    policy: Option<StoredPolicy>,
 }
 
 #[derive(Encode, Decode, CborLen)]
@@ -95,6 +98,7 @@ impl Held {
             description,
             tags,
             settings,
+            policy,
             versions,
             changed_ms,
             ..
@@ -130,6 +134,7 @@ impl Held {
             custom: settings.custom.clone(),
             changed_ms: *changed_ms,
             told_ms: self.told_ms,
+            policy: policy.as_ref().map(StoredPolicy::of),
         };
         minicbor::to_vec(&stored).map_err(VaultError::damaged)
     }
@@ -161,6 +166,10 @@ impl Held {
                     expires_ms: stored.expires_ms,
                     remind_ms: stored.remind_ms,
                     custom: stored.custom,
+                },
+                policy: match stored.policy {
+                    Some(policy) => Some(policy.read().ok_or_else(unreadable)?),
+                    None => None,
                 },
                 state: match (row.state, row.expires_ms) {
                     (ACTIVE, _) => State::Active,

@@ -13,6 +13,7 @@ use super::model::{
     Change, Deletion, Description, GoneVersion, NewSecret, NewValue, Revealed, Selector, StageMove,
     State, Value, VersionInfo, VersionState, Written, stages,
 };
+use super::policy::Policies;
 use super::record::Held;
 use super::update::apply;
 use super::versions::Addition;
@@ -40,6 +41,7 @@ pub struct Vault {
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
     pub(super) listings: Listings,
+    pub(super) policies: Policies,
 }
 
 /// A page of secrets.
@@ -60,6 +62,7 @@ impl Vault {
             clock,
             entropy,
             listings: Listings::new(),
+            policies: Policies::new(),
         }
     }
 
@@ -84,7 +87,7 @@ impl Vault {
         let name = new.value.as_ref().map(|value| self.version_name(value));
         for _ in 0..ATTEMPTS_MAX {
             let session = self.session(&permit).await?;
-            if let Some(held) = session.find(permit.path()).await? {
+            if let Some(held) = session.find(&permit).await? {
                 return self
                     .made_before(&session, held, &new, name.as_deref())
                     .await;
@@ -142,7 +145,7 @@ impl Vault {
         which: &Selector,
     ) -> Result<Revealed, VaultError> {
         let session = self.session(&permit).await?;
-        let held = active(session.find(permit.path()).await?)?;
+        let held = active(session.find(&permit).await?)?;
         let (version, value) = self.select(&held, which)?;
         let value = session.value(&held, value).await?;
         Ok(Revealed {
@@ -158,7 +161,7 @@ impl Vault {
         permit: Permit<DescribeSecret>,
     ) -> Result<Description, VaultError> {
         let session = self.session(&permit).await?;
-        let held = session.find(permit.path()).await?;
+        let held = session.find(&permit).await?;
         Ok(held.ok_or(VaultError::NoSuchSecret)?.description)
     }
 
@@ -175,7 +178,7 @@ impl Vault {
         let prefix = permit.path_prefix().as_str();
         let mut found = listing
             .below(prefix, after)
-            .filter(|secret| matches(secret));
+            .filter(|secret| secret.is_shown_by(&permit) && matches(secret));
         let secrets: Vec<_> = found.by_ref().take(max).map(Arc::clone).collect();
         Ok(SecretPage {
             secrets,
@@ -218,7 +221,7 @@ impl Vault {
     ) -> Result<Description, VaultError> {
         for _ in 0..ATTEMPTS_MAX {
             let session = self.session(&permit).await?;
-            let held = session.find(permit.path()).await?;
+            let held = session.find(&permit).await?;
             let mut held = held.ok_or(VaultError::NoSuchSecret)?;
             let before = held.description.sequence;
             let now_ms = self.clock.now_ms();
@@ -293,7 +296,7 @@ impl Vault {
     {
         for _ in 0..ATTEMPTS_MAX {
             let session = self.session(permit).await?;
-            let held = session.find(permit.path()).await?;
+            let held = session.find(permit).await?;
             let mut held = held.ok_or(VaultError::NoSuchSecret)?;
             let before = held.description.sequence;
             let outcome = decide(&mut held)?;
@@ -408,6 +411,7 @@ impl Vault {
                 description: new.description.clone(),
                 tags: new.tags.clone(),
                 settings: new.settings.clone(),
+                policy: None,
                 state: State::Active,
                 versions: Vec::new(),
                 created_ms: now_ms,

@@ -188,8 +188,8 @@ impl Vault {
         lifetime: Lifetime,
     ) -> Result<NewShare, VaultError> {
         let session = self.session(&reveal).await?;
-        let held = active(session.find(reveal.path()).await?)?;
-        if permit.path() != reveal.path() || permit.org() != reveal.org() {
+        let held = active(session.find(&reveal).await?)?;
+        if permit.resource() != reveal.resource() || permit.org() != reveal.org() {
             return Err(VaultError::NoSuchSecret);
         }
         let (version, id) = self.select(&held, which)?;
@@ -254,7 +254,7 @@ impl Vault {
     /// The links of a secret that have not ended, the oldest first.
     pub async fn shares(&self, permit: Permit<DescribeSecret>) -> Result<Vec<Share>, VaultError> {
         let session = self.session(&permit).await?;
-        let held = session.find(permit.path()).await?;
+        let held = session.find(&permit).await?;
         let held = held.ok_or(VaultError::NoSuchSecret)?;
         let now_ms = self.clock.now_ms();
         let mut shares = Vec::new();
@@ -290,7 +290,7 @@ impl Vault {
         id: [u8; 16],
     ) -> Result<(), VaultError> {
         let session = self.session(&permit).await?;
-        let held = session.find(permit.path()).await?;
+        let held = session.find(&permit).await?;
         let secret = held.ok_or(VaultError::NoSuchSecret)?.description.id;
         for _ in 0..super::service::ATTEMPTS_MAX {
             let claimed = session.catalog.record(RecordKind::ShareLink, &id).await?;
@@ -417,7 +417,7 @@ impl Vault {
         row: &RecordRow,
         body: &Body,
     ) -> Result<Kind, VaultError> {
-        let held = session.find(path).await?.ok_or(VaultError::NoSuchShare)?;
+        let held = session.at(path).await?.ok_or(VaultError::NoSuchShare)?;
         let secret = &held.description;
         // Another secret may have come to its path.
         if row.parent != Some(secret.id) || secret.state != State::Active {

@@ -34,7 +34,7 @@ impl Vault {
         let id = self.entropy.uuid_v7(self.clock.now_ms());
         for _ in 0..ATTEMPTS_MAX {
             let session = self.session(&permit).await?;
-            let mut held = active(session.find(permit.path()).await?)?;
+            let mut held = active(session.find(&permit).await?)?;
             let before = held.description.sequence;
             let is_changed = apply(change, &mut held.description)?;
             check_shape(held.description.kind, &value.value)?;
@@ -82,7 +82,7 @@ impl Vault {
         A: Action<Resource = OfSecret>,
     {
         let session = self.session(permit).await?;
-        let held = session.find(permit.path()).await?;
+        let held = session.find(permit).await?;
         Ok(held.is_some_and(|held| suffix.is_none_or(|suffix| suffix == held.description.suffix)))
     }
 

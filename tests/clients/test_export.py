@@ -43,11 +43,11 @@ class Organization:
         path = f"/organizations/{self.id}/{path}"
         return self.server.ask(self.token, method, path, body)
 
-    def connect(self, whose):
-        """S3 with a key of the owner's, or of an agent's."""
+    def connect(self, whose, service="s3"):
+        """A service with a key of the owner's, or of an agent's."""
         key = self.ask("POST", f"{whose}/credentials", {"kind": "access-key"})
         return boto3.client(
-            "s3",
+            service,
             endpoint_url=self.server.endpoint,
             region_name=REGION,
             aws_access_key_id=key["id"],
@@ -349,3 +349,27 @@ def test_an_archive_breaks_off_where_the_right_to_it_ends(server):
     [entry] = organization.activity(query)
     assert entry["principal"] == organization.owner
     assert "bulkhead:ExportOrganization" in entry["reason"]
+
+
+def test_what_a_secret_denies_its_owner_is_left_out_and_recorded(organization):
+    vault = organization.connect("self", "secretsmanager")
+    arn = vault.create_secret(Name="closed", SecretString="closed-to-all")["ARN"]
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": arn,
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    vault.put_resource_policy(SecretId="closed", ResourcePolicy=json.dumps(policy))
+    archive = organization.export("?secrets=true")
+    held = read(archive)
+    assert json.loads(held["policies/closed.json"]) == policy
+    assert json.loads(held["secrets/closed.json"])["has_policy"]
+    assert b"closed-to-all" not in archive
+    assert "values/plain/1.json" in held
+    [refused] = organization.activity("action=vault:reveal&decision=refused")
+    assert (refused["resource"], refused["operation"]) == ("secret:closed", "ExportOrganization")
+    vault.delete_resource_policy(SecretId="closed")
+    held = read(organization.export("?secrets=true"))
+    assert json.loads(held["values/closed/1.json"])["value"] == {"text": "closed-to-all"}

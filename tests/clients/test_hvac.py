@@ -3,12 +3,13 @@
 import base64
 import json
 
+import boto3
 import hvac
 import pytest
 from hvac import exceptions
 
 from people import Holder, People
-from server import Server
+from server import REGION, Server
 
 
 @pytest.fixture(scope="module")
@@ -380,3 +381,73 @@ def test_no_value_stands_in_the_servers_log(server, kv, path):
     with pytest.raises(exceptions.InvalidRequest):
         kv.create_or_update_secret(path, {"password": "correct-horse-sentinel"}, cas=9)
     assert "correct-horse-sentinel" not in "".join(server.log)
+
+
+def test_a_policy_of_secrets_manager_holds_here(connect, server, people, owner, client):
+    """Whom a secret's own policy names reads that secret, and whom it denies does not, however it
+    was put."""
+    credentials = f"/organizations/{owner.organization}/self/credentials"
+    key = server.ask(owner.token, "POST", credentials, {"kind": "access-key"})
+    secrets = boto3.client(
+        "secretsmanager",
+        endpoint_url=server.endpoint,
+        region_name=REGION,
+        aws_access_key_id=key["id"],
+        aws_secret_access_key=key["secret"],
+    )
+    agent = people.agent(owner, ["vault:list", "vault:put"], ["secret:*"])
+    account = secrets.create_secret(Name="policies/a", SecretString='{"a":1}')["ARN"].split(":")[4]
+    client.secrets.kv.v2.create_or_update_secret("policies/b", {"b": 1})
+    kv = connect(agent).secrets.kv.v2
+    shown = f"/organizations/{owner.organization}/secrets/policies%2Fa"
+
+    def put(effect, action):
+        principal = {"AWS": f"arn:aws:iam::{account}:role/agents/{agent.principal}"}
+        statement = {"Effect": effect, "Principal": principal, "Action": action, "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+        secrets.put_resource_policy(SecretId="policies/a", ResourcePolicy=policy)
+
+    def capabilities():
+        path = "secret/data/policies/a"
+        return set(connect(agent).sys.get_capabilities(paths=[path])["data"][path])
+
+    def explained():
+        asked = {
+            "principal": agent.principal,
+            "action": "secretsmanager:GetSecretValue",
+            "resource": "secret:policies/a",
+        }
+        explain = f"/organizations/{owner.organization}/access/explain"
+        return server.ask(owner.token, "POST", explain, asked)["allowed"]
+
+    assert not server.ask(owner.token, "GET", shown)["has_policy"]
+    for path in "policies/a", "policies/b":
+        with pytest.raises(exceptions.Forbidden):
+            read(kv, path)
+    assert not explained()
+    assert capabilities() == {"create", "update"}
+
+    put("Allow", "secretsmanager:GetSecretValue")
+    assert server.ask(owner.token, "GET", shown)["has_policy"]
+    assert read(kv, "policies/a")["data"] == {"a": 1}
+    assert server.ask(agent.token, "GET", f"{shown}/value")["value"]
+    assert explained()
+    assert capabilities() == {"create", "patch", "read", "update"}
+    with pytest.raises(exceptions.Forbidden):
+        read(kv, "policies/b")
+
+    put("Deny", "secretsmanager:*")
+    for refused in (
+        lambda: read(kv, "policies/a"),
+        lambda: kv.create_or_update_secret("policies/a", {"a": 2}),
+        lambda: kv.read_secret_metadata("policies/a"),
+        lambda: kv.delete_latest_version_of_secret("policies/a"),
+    ):
+        with pytest.raises(exceptions.Forbidden):
+            refused()
+    assert capabilities() == {"deny"}
+    assert kv.list_secrets("policies")["data"]["keys"] == ["b"]
+    assert client.secrets.kv.v2.list_secrets("policies")["data"]["keys"] == ["a", "b"]
+    secrets.delete_resource_policy(SecretId="policies/a")
+    kv.create_or_update_secret("policies/a", {"a": 2})
+    assert read(client.secrets.kv.v2, "policies/a")["data"] == {"a": 2}

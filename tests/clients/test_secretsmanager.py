@@ -436,23 +436,51 @@ def test_a_password(secrets):
     assert error(secrets.get_random_password, **none) == "InvalidParameterException"
 
 
-def test_a_policy_that_would_not_be_enforced_is_refused(secrets, made, name):
+def test_a_policy_that_is_not_understood_is_refused(secrets, made, name):
     statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
     public = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     foreign = public.replace('"*"', '{"AWS": "arn:aws:iam::123456789012:root"}', 1)
     for policy, code in [
         (public, "PublicPolicyException"),
         (foreign, "MalformedPolicyDocumentException"),
-        (public.replace("Allow", "Deny"), "MalformedPolicyDocumentException"),
         ("{", "MalformedPolicyDocumentException"),
     ]:
         put = {"SecretId": name, "ResourcePolicy": policy}
-        assert error(secrets.put_resource_policy, **put) == code
+        assert error(secrets.put_resource_policy, **put, BlockPublicPolicy=True) == code
         judged = secrets.validate_resource_policy(**put)
         assert not judged["PolicyValidationPassed"]
         assert judged["ValidationErrors"][0]["CheckName"] == code
     assert "ResourcePolicy" not in secrets.get_resource_policy(SecretId=name)
     assert secrets.delete_resource_policy(SecretId=name)["ARN"] == made["ARN"]
+
+
+def test_a_policy_denies_until_it_is_deleted(secrets, made, name):
+    account = made["ARN"].split(":")[4]
+    statement = {
+        "Sid": "Closed",
+        "Effect": "Deny",
+        "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+        "Action": ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+        "Resource": made["ARN"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    assert secrets.validate_resource_policy(ResourcePolicy=policy)["PolicyValidationPassed"]
+    put = secrets.put_resource_policy(SecretId=name, ResourcePolicy=policy)
+    assert (put["ARN"], put["Name"]) == (made["ARN"], name)
+    assert secrets.get_resource_policy(SecretId=made["ARN"])["ResourcePolicy"] == policy
+    assert secrets.list_resource_policies(SecretId=name)["ResourcePolicies"] == [
+        {"PolicyName": "default"}
+    ]
+    for secret in name, made["ARN"]:
+        assert error(secrets.get_secret_value, SecretId=secret) == "AccessDeniedException"
+    written = {"SecretId": name, "SecretString": "second"}
+    assert error(secrets.put_secret_value, **written) == "AccessDeniedException"
+    batch = secrets.batch_get_secret_value(SecretIdList=[name])
+    assert batch["SecretValues"] == []
+    assert batch["Errors"][0]["ErrorCode"] == "AccessDeniedException"
+    assert secrets.describe_secret(SecretId=name)["Name"] == name
+    secrets.delete_resource_policy(SecretId=name)
+    assert value(secrets, name) == "first"
 
 
 def test_what_is_not_built_says_so(secrets, made, name):

@@ -1,4 +1,4 @@
-use names::{Glob, GrantId, PrincipalId};
+use names::{Glob, GrantId, PrincipalId, SecretPath};
 
 use super::ask::{Ask, done, made, shown, time_ms};
 use super::endpoint::Endpoint;
@@ -9,7 +9,9 @@ use super::service::Api;
 use super::view::{
     ExplainRequest, ExplanationView, GrantRequest, GrantSubjectView, GrantView, PageView,
 };
-use crate::authz::{Action, ManageGrants, OfSubject, ReadGrants, SubjectKind};
+use crate::authz::{
+    Action, ManageGrants, OfSubject, ReadGrants, Resource, SubjectKind, resource_named,
+};
 use crate::http::pipeline::{Answer, Call};
 use crate::tenancy::{GrantFilter, GrantSubject, GrantTerms};
 
@@ -142,8 +144,9 @@ pub(super) async fn answer(
                 .parse::<PrincipalId>()
                 .map_err(|_| Problem::invalid("it is no identifier").at("principal"))?;
             let permit = call.permit::<ReadGrants>(all())?;
+            let resource = named(api, call, &resource).await?;
             let explained = tenancy
-                .explain(permit, principal, &action, &resource)
+                .explain(permit, principal, &action, &*resource)
                 .await?;
             shown(&ExplanationView {
                 allowed: explained.is_ok(),
@@ -154,6 +157,23 @@ pub(super) async fn answer(
             })
         }
     }
+}
+
+/// The resource that policies name so, a secret with what it says itself of who may do what to it.
+async fn named(api: &Api, call: &Call, text: &str) -> Result<Box<dyn Resource>, Problem> {
+    let path = text
+        .strip_prefix("secret:")
+        .filter(|path| !path.ends_with('*'));
+    if let Some(Ok(path)) = path.map(SecretPath::parse) {
+        return Ok(Box::new(call.secret(&api.vault, path).await?));
+    }
+    resource_named(text).ok_or_else(|| {
+        let problem = Problem::invalid(
+            "a resource is organization, drive:bucket/key, secret:path, agent:<id> or another kind \
+             and its identifier; a star at its end makes it a listing",
+        );
+        problem.at("resource")
+    })
 }
 
 fn terms(request: GrantRequest) -> Result<GrantTerms, Problem> {

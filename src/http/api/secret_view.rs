@@ -201,6 +201,8 @@ pub struct SecretView {
     pub tags: BTreeMap<String, String>,
     /// How it is kept.
     pub settings: SecretSettingsView,
+    /// Whether it has a resource policy, which says besides grants who may do what to it.
+    pub has_policy: bool,
     /// Whether it is in use.
     pub state: SecretStateView,
     /// When it is deleted for good (RFC 3339), if it is not restored before.
@@ -415,6 +417,7 @@ impl SecretView {
                 remind_at: settings.remind_ms.map(rfc_3339),
                 custom: settings.custom.clone(),
             },
+            has_policy: secret.policy.is_some(),
             state,
             delete_at,
             current_version: secret.current().map(|current| current.number),

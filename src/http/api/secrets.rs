@@ -269,7 +269,7 @@ pub(super) async fn answer(
         Secrets::Describe => {
             let secret = api
                 .vault
-                .describe(may::<DescribeSecret>(call, ask)?)
+                .describe(may::<DescribeSecret>(api, call, ask).await?)
                 .await?;
             let view = SecretDetailView::of(&secret, api.vault.now_ms());
             tagged(&view, secret.sequence)
@@ -277,7 +277,7 @@ pub(super) async fn answer(
         Secrets::History => {
             let secret = api
                 .vault
-                .describe(may::<DescribeSecret>(call, ask)?)
+                .describe(may::<DescribeSecret>(api, call, ask).await?)
                 .await?;
             let now_ms = api.vault.now_ms();
             let versions = secret.versions.iter();
@@ -289,11 +289,11 @@ pub(super) async fn answer(
         }
         Secrets::Reveal => {
             let which = selector(ask)?;
-            let permit = may::<RevealSecret>(call, ask)?;
+            let permit = may::<RevealSecret>(api, call, ask).await?;
             revealed(api, &api.vault.reveal(permit, &which).await?)
         }
         Secrets::MayUse => {
-            let permit = may::<UseSecret>(call, ask)?;
+            let permit = may::<UseSecret>(api, call, ask).await?;
             let view = UsableSecretView {
                 path: permit.path().to_string(),
                 rule: permit.rule().to_string(),
@@ -303,7 +303,7 @@ pub(super) async fn answer(
         }
         Secrets::Delete => {
             let deletion = deletion(ask)?;
-            let permit = may::<DeleteSecret>(call, ask)?;
+            let permit = may::<DeleteSecret>(api, call, ask).await?;
             let deleted = api.vault.delete(permit, deletion).await?;
             shown(&DeletedSecretView {
                 path: deleted.path.to_string(),
@@ -329,14 +329,14 @@ async fn written(api: &Api, call: &Call, ask: &Ask, what: Secrets) -> Result<Ans
                 sequence: ask.if_match()?,
                 ..Change::default()
             };
-            let permit = may::<PutSecret>(call, ask)?;
+            let permit = may::<PutSecret>(api, call, ask).await?;
             let outcome = vault.update(permit, &change, value).await;
             return made_version(api, outcome);
         }
         Secrets::RollBack => {
             let RollbackRequest { version, current } = ask.json()?;
             let sequence = ask.if_match()?;
-            let permit = may::<PutSecret>(call, ask)?;
+            let permit = may::<PutSecret>(api, call, ask).await?;
             let outcome = vault
                 .roll_back(permit, version, check(current), sequence)
                 .await;
@@ -346,29 +346,35 @@ async fn written(api: &Api, call: &Call, ask: &Ask, what: Secrets) -> Result<Ans
             let request: SecretChangeRequest = ask.json()?;
             let settings = SettingsChange::parse(&request.settings)?;
             let change = change(&request, ask.if_match()?);
-            let permit = may::<PutSecret>(call, ask)?;
+            let permit = may::<PutSecret>(api, call, ask).await?;
             vault
                 .amend(permit, &change, |kept| settings.apply(kept))
                 .await
         }
-        Secrets::Restore => vault.restore(may(call, ask)?).await,
+        Secrets::Restore => vault.restore(may(api, call, ask).await?).await,
         Secrets::MoveStage => {
             let StageMoveRequest { from, to } = ask.json()?;
             let stage = ask.segment("stage").to_owned();
             let wanted = StageMove { stage, from, to };
-            vault.move_stage(may(call, ask)?, &wanted).await
+            vault.move_stage(may(api, call, ask).await?, &wanted).await
         }
         Secrets::DeleteVersions => {
             let numbers = numbers(ask)?;
-            vault.delete_versions(may(call, ask)?, &numbers).await
+            vault
+                .delete_versions(may(api, call, ask).await?, &numbers)
+                .await
         }
         Secrets::UndeleteVersions => {
             let numbers = numbers(ask)?;
-            vault.undelete_versions(may(call, ask)?, &numbers).await
+            vault
+                .undelete_versions(may(api, call, ask).await?, &numbers)
+                .await
         }
         _ => {
             let numbers = numbers(ask)?;
-            vault.destroy_versions(may(call, ask)?, &numbers).await
+            vault
+                .destroy_versions(may(api, call, ask).await?, &numbers)
+                .await
         }
     };
     let secret = changed?;
@@ -397,7 +403,9 @@ async fn create(api: &Api, call: &Call, ask: &Ask) -> Result<Answer, Problem> {
         settings,
         value,
     };
-    let permit = call.permit::<PutSecret>(OfSecret { path })?;
+    let permit = call
+        .permit_secret::<PutSecret, Problem>(&api.vault, path)
+        .await?;
     let resource = permit.resource().to_string();
     let Written { secret, .. } = api.vault.create(permit, new).await?;
     call.made(resource);
@@ -467,13 +475,14 @@ fn made_version(api: &Api, outcome: Result<Written, VaultError>) -> Result<Answe
 }
 
 /// Leave to do something to the secret that the path names.
-pub(super) fn may<A: Action<Resource = OfSecret>>(
+pub(super) async fn may<A: Action<Resource = OfSecret>>(
+    api: &Api,
     call: &Call,
     ask: &Ask,
 ) -> Result<Permit<A>, Problem> {
     // What is no path names nothing.
     let path = SecretPath::parse(ask.segment("secret")).map_err(|_| VaultError::NoSuchSecret)?;
-    Ok(call.permit(OfSecret { path })?)
+    call.permit_secret(&api.vault, path).await
 }
 
 impl WrittenSecretView {

@@ -86,8 +86,8 @@ pub(super) async fn answer(
                 None => Lifetime::DEFAULT,
             };
             let which = version.map_or(Selector::Current, Selector::Number);
-            let permit = may::<ShareSecret>(call, ask)?;
-            let reveal = may::<RevealSecret>(call, ask)?;
+            let permit = may::<ShareSecret>(api, call, ask).await?;
+            let reveal = may::<RevealSecret>(api, call, ask).await?;
             let NewShare { share, token } =
                 api.vault.share(permit, reveal, &which, lifetime).await?;
             made(&NewShareView {
@@ -96,14 +96,17 @@ pub(super) async fn answer(
             })
         }
         Shares::List => {
-            let shares = api.vault.shares(may::<DescribeSecret>(call, ask)?).await?;
+            let shares = api
+                .vault
+                .shares(may::<DescribeSecret>(api, call, ask).await?)
+                .await?;
             shown(&PageView {
                 items: shares.iter().map(ShareView::from).collect(),
                 next: None,
             })
         }
         Shares::Revoke => {
-            let permit = may::<ShareSecret>(call, ask)?;
+            let permit = may::<ShareSecret>(api, call, ask).await?;
             // An identifier has one spelling; what is none names nothing.
             let sent = ask.segment("share");
             let id = Uuid::try_parse(sent).ok();
@@ -165,16 +168,14 @@ async fn opened(api: &Api, visit: &Visit, text: &str) -> Result<OpenedShare, Ref
         let ready = match vault.find_share(&permit).await {
             Ok(FoundShare::Ready(ready)) => ready,
             Ok(FoundShare::Opened(path)) => {
-                let resource = OfSecret { path }.to_string();
+                let resource = OfSecret::at(path).to_string();
                 let rule = "the share link was opened before".to_owned();
                 record(visit, &holder, resource, Decision::Refused { rule }).await?;
                 return Err(Refused::ByVault(VaultError::NoSuchShare));
             }
             Err(error) => return Err(damaged(visit, &holder, error).await),
         };
-        let resource = OfSecret {
-            path: ready.path().clone(),
-        };
+        let resource = OfSecret::at(ready.path().clone());
         let resource = resource.to_string();
         if !api.tenancy.is_at_work(&holder, ready.maker()).await? {
             let rule = "who made the share link is gone, or suspended".to_owned();

@@ -147,7 +147,9 @@ impl Door for Kv {
                 Operation::LookupSelf => token::lookup(self, call, &shown).await,
                 Operation::RenewSelf => token::renew(call),
                 Operation::RevokeSelf => token::revoke(self, call).await,
-                Operation::ReadCapabilities => capabilities::of_self(call, &collected(body).await?),
+                Operation::ReadCapabilities => {
+                    capabilities::of_self(self, call, &collected(body).await?).await
+                }
                 Operation::ReadMounts => system::mounts(call),
                 Operation::ReadUiMounts => system::ui_mounts(call),
                 _ => Err(KvError::not_found()),
@@ -193,7 +195,7 @@ impl Kv {
 /// What policies call it that a target names.
 pub(super) fn resource_of(target: &Target) -> Box<dyn Resource> {
     match target {
-        Target::Secret(_, path) => Box::new(OfSecret { path: path.clone() }),
+        Target::Secret(_, path) => Box::new(OfSecret::at(path.clone())),
         Target::Folder(prefix) => Box::new(UnderPath {
             prefix: prefix.clone(),
         }),

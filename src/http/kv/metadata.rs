@@ -14,7 +14,7 @@ use super::values::{
     ATTEMPTS_MAX, MOUNT_TYPE, deletion_time, done, may, missing_if_deleted, new_secret,
 };
 use crate::authz::{
-    DeleteSecret, DescribeSecret, InOrganization, ListSecrets, ManageSettings, OfSecret, PutSecret,
+    DeleteSecret, DescribeSecret, InOrganization, ListSecrets, ManageSettings, PutSecret,
     ReadSettings, UnderPath,
 };
 use crate::http::pipeline::{Answer, Call};
@@ -53,7 +53,7 @@ struct KeysView<'a> {
 }
 
 pub(super) async fn read(kv: &Kv, call: &Call, path: SecretPath) -> Result<Answer, KvError> {
-    let permit = call.permit::<DescribeSecret>(OfSecret { path })?;
+    let permit = may::<DescribeSecret>(kv, call, &path).await?;
     let secret = kv.vault.describe(permit).await?;
     if secret.state != State::Active {
         return Err(KvError::not_found());
@@ -92,7 +92,11 @@ pub(super) async fn write(
         }
     };
     for _ in 0..ATTEMPTS_MAX {
-        match kv.vault.change_settings(may(call, path)?, apply).await {
+        match kv
+            .vault
+            .change_settings(may(kv, call, path).await?, apply)
+            .await
+        {
             Err(VaultError::NoSuchSecret) => {}
             outcome => {
                 outcome?;
@@ -102,7 +106,7 @@ pub(super) async fn write(
         let mut settings = Settings::default();
         apply(&mut settings);
         let new = new_secret(None, settings);
-        match kv.vault.create(may(call, path)?, new).await {
+        match kv.vault.create(may(kv, call, path).await?, new).await {
             // Somebody was as quick.
             Err(VaultError::Exists) => {}
             outcome => {
@@ -123,7 +127,7 @@ pub(super) async fn patch(
 ) -> Result<Answer, KvError> {
     let change = MetadataChange::parse(body)?;
     let versions_max = versions_max(&change)?;
-    let permit = call.permit::<PutSecret>(OfSecret { path })?;
+    let permit = may::<PutSecret>(kv, call, &path).await?;
     let changed = kv.vault.change_settings(permit, |settings| {
         match change.max_versions {
             Field::Absent => {}
@@ -193,7 +197,7 @@ pub(super) async fn write_config(kv: &Kv, call: &Call, body: &[u8]) -> Result<An
 
 /// Deletes a secret for good, also one that is scheduled to be.
 pub(super) async fn delete(kv: &Kv, call: &Call, path: SecretPath) -> Result<Answer, KvError> {
-    let permit = call.permit::<DeleteSecret>(OfSecret { path })?;
+    let permit = may::<DeleteSecret>(kv, call, &path).await?;
     done(kv.vault.delete(permit, Deletion::Now).await)
 }
 

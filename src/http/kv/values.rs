@@ -132,7 +132,7 @@ pub(super) async fn write(
     let check = write.cas.map_or(Check::Any, Check::Version);
     let text = write.data.expose().get();
     for _ in 0..ATTEMPTS_MAX {
-        let permit = may(call, path)?;
+        let permit = may(kv, call, path).await?;
         let defaults = kv.vault.defaults_for(&permit).await?;
         let value = new_value(text, check);
         match kv.vault.put_by(permit, value, defaults).await {
@@ -140,7 +140,11 @@ pub(super) async fn write(
             outcome => return written(call, &outcome?),
         }
         let new = new_secret(Some(new_value(text, check)), Settings::default());
-        match kv.vault.create_by(may(call, path)?, new, defaults).await {
+        match kv
+            .vault
+            .create_by(may(kv, call, path).await?, new, defaults)
+            .await
+        {
             // Somebody was as quick.
             Err(VaultError::Exists) => {}
             outcome => return written(call, &outcome?),
@@ -158,7 +162,7 @@ pub(super) async fn patch(
     body: &[u8],
 ) -> Result<Answer, KvError> {
     let write = ValueWrite::parse(body)?;
-    let mut leave = leave_to_patch(call, path)?;
+    let mut leave = leave_to_patch(kv, call, path).await?;
     let resource = leave.1.resource().to_string();
     let rule = Some(leave.1.rule());
     call.record(RevealSecret::NAME, resource, rule, Decision::Intended)
@@ -189,7 +193,7 @@ pub(super) async fn patch(
         let value = new_value(&text, check);
         match kv.vault.put_by(put, value, defaults).await {
             Err(VaultError::CheckFailed { .. }) if write.cas.is_none() => {
-                leave = leave_to_patch(call, path)?;
+                leave = leave_to_patch(kv, call, path).await?;
             }
             Err(VaultError::NoSuchSecret) => return Err(KvError::not_found()),
             outcome => return written(call, &outcome?),
@@ -203,7 +207,7 @@ pub(super) async fn delete_current(
     call: &Call,
     path: SecretPath,
 ) -> Result<Answer, KvError> {
-    let permit = call.permit::<DeleteSecret>(OfSecret { path })?;
+    let permit = may::<DeleteSecret>(kv, call, &path).await?;
     done(kv.vault.delete_current_version(permit).await)
 }
 
@@ -215,7 +219,7 @@ pub(super) async fn change_versions(
     body: &[u8],
 ) -> Result<Answer, KvError> {
     let numbers = parse_versions(body)?;
-    let secret = OfSecret { path };
+    let secret = call.secret(&kv.vault, path).await?;
     let vault = &kv.vault;
     done(match change {
         VersionChange::Delete => vault.delete_versions(call.permit(secret)?, &numbers).await,
@@ -249,19 +253,21 @@ pub(super) fn done(changed: Result<Description, VaultError>) -> Result<Answer, K
 }
 
 /// Leave to do something to a secret.
-pub(super) fn may<A: Action<Resource = OfSecret>>(
+pub(super) async fn may<A: Action<Resource = OfSecret>>(
+    kv: &Kv,
     call: &Call,
     path: &SecretPath,
 ) -> Result<Permit<A>, KvError> {
-    Ok(call.permit(OfSecret { path: path.clone() })?)
+    call.permit_secret(&kv.vault, path.clone()).await
 }
 
 /// Neither right is enough to be told whether there is anything to patch.
-fn leave_to_patch(
+async fn leave_to_patch(
+    kv: &Kv,
     call: &Call,
     path: &SecretPath,
 ) -> Result<(Permit<PutSecret>, Permit<RevealSecret>), KvError> {
-    Ok((may(call, path)?, may(call, path)?))
+    Ok((may(kv, call, path).await?, may(kv, call, path).await?))
 }
 
 /// A secret that is about to be deleted for good is not there any more.
@@ -309,7 +315,7 @@ async fn reveal(
     version: Option<u64>,
 ) -> Result<Found, KvError> {
     let which = version.map_or(Selector::Current, Selector::Number);
-    match kv.vault.reveal(may(call, path)?, &which).await {
+    match kv.vault.reveal(may(kv, call, path).await?, &which).await {
         Err(VaultError::VersionGone(gone)) => Ok(Found::Gone(gone)),
         revealed => Ok(Found::Value(Box::new(missing_if_deleted(revealed)?))),
     }

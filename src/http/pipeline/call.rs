@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
-use names::BucketName;
+use names::{BucketName, SecretPath};
 
 use super::door::{Deed, DoorError, Intent};
 use super::request_id::RequestId;
@@ -11,11 +11,12 @@ use super::serve::Pipeline;
 use super::witness::Witness;
 use crate::audit::{Actor, AuditError, Decision, Event, SignIn, SignInMethod};
 use crate::authz::{
-    Access, Action, Allowance, Area, Caller, Permit, Receipt, Refusal, Rights, Rule, Standing,
-    action_named, authorize, record_activity, record_usage,
+    Access, Action, Allowance, Area, Caller, OfSecret, Permit, Receipt, Refusal, Rights, Rule,
+    Standing, action_named, authorize, record_activity, record_usage,
 };
 use crate::metering::{CreditError, Done, Nearing, NotAdmitted, Use};
 use crate::tenancy::{TenancyError, Terms};
+use crate::vault::{Vault, VaultError};
 
 /// One call of an authenticated caller, from its authentication to the end of its answer. It is
 /// recorded exactly once, also when the client breaks off and nobody is left to be answered.
@@ -71,6 +72,22 @@ impl Call {
         };
         slot.get_or_init(|| permit.rule());
         Ok(permit)
+    }
+
+    /// The same of a secret of the caller's organization, which may say itself who may do what to
+    /// it.
+    pub async fn permit_secret<A, E>(&self, vault: &Vault, path: SecretPath) -> Result<Permit<A>, E>
+    where
+        A: Action<Resource = OfSecret>,
+        E: From<VaultError> + From<Refusal>,
+    {
+        let secret = self.secret(vault, path).await?;
+        Ok(self.permit(secret)?)
+    }
+
+    /// A secret of the caller's organization as rights judge it.
+    pub async fn secret(&self, vault: &Vault, path: SecretPath) -> Result<OfSecret, VaultError> {
+        vault.secret(&self.caller, self.standing, path).await
     }
 
     /// Leave to use resources.

@@ -30,7 +30,7 @@ impl<'a> Asking<'a> {
         let arn = match id {
             SecretId::Name(path) => {
                 let path = path.clone();
-                return Ok(self.call.permit(OfSecret { path })?);
+                return self.call.permit_secret(self.vault(), path).await;
             }
             SecretId::Arn(arn) => arn,
         };
@@ -38,7 +38,8 @@ impl<'a> Asking<'a> {
         let mut refusal = None;
         for (path, suffix) in arn.meanings() {
             let path = path.clone();
-            let permit = match self.call.permit::<A>(OfSecret { path }) {
+            let secret = self.call.secret(self.vault(), path).await?;
+            let permit = match self.call.permit::<A>(secret) {
                 Ok(permit) => permit,
                 Err(refused) => {
                     refusal.get_or_insert(refused);

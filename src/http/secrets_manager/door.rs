@@ -11,8 +11,8 @@ use super::error::SecretsError;
 use super::{answer, list, policies, secrets, values, versions};
 use crate::authn::Authn;
 use crate::authz::{
-    Action, Caller, DeleteSecret, DescribeSecret, DrawPassword, InOrganization, ListSecrets,
-    OfSecret, PutSecret, RevealSecret,
+    Action, Caller, ChangeSecretPolicy, DeleteSecret, DescribeSecret, DrawPassword, InOrganization,
+    ListSecrets, OfSecret, PutSecret, ReadSecretPolicy, RevealSecret,
 };
 use crate::config;
 use crate::http::net::RequestBody;
@@ -130,7 +130,7 @@ impl Door for SecretsManager {
             Request::ListResourcePolicies(id) => policies::list(asking, &id).await,
             Request::ListSecretVersionIds(which) => versions::list(asking, which).await,
             Request::ListSecrets(which) => list::secrets(asking, which).await,
-            Request::PutResourcePolicy(id, policy) => policies::put(asking, &id, &policy).await,
+            Request::PutResourcePolicy(put) => policies::put(asking, put).await,
             Request::PutSecretValue(put) => values::put(asking, put).await,
             Request::RestoreSecret(id) => secrets::restore(asking, &id).await,
             Request::TagResource(id, tags) => secrets::tag(asking, &id, tags).await,
@@ -179,9 +179,10 @@ fn deed(operation: Operation, request: &Request) -> Deed {
         // Each value of a batch is recorded by itself, before any leaves.
         Operation::BatchGetSecretValue => (RevealSecret::NAME, Intent::None),
         Operation::GetSecretValue => (RevealSecret::NAME, Intent::Durable),
+        Operation::DeleteResourcePolicy | Operation::PutResourcePolicy => {
+            (ChangeSecretPolicy::NAME, Intent::Durable)
+        }
         Operation::CreateSecret
-        | Operation::DeleteResourcePolicy
-        | Operation::PutResourcePolicy
         | Operation::PutSecretValue
         | Operation::RestoreSecret
         | Operation::TagResource
@@ -189,11 +190,12 @@ fn deed(operation: Operation, request: &Request) -> Deed {
         | Operation::UpdateSecret
         | Operation::UpdateSecretVersionStage => (PutSecret::NAME, Intent::Durable),
         Operation::DeleteSecret => (DeleteSecret::NAME, Intent::Durable),
-        Operation::DescribeSecret
-        | Operation::GetResourcePolicy
+        Operation::DescribeSecret | Operation::ListSecretVersionIds => {
+            (DescribeSecret::NAME, Intent::None)
+        }
+        Operation::GetResourcePolicy
         | Operation::ListResourcePolicies
-        | Operation::ListSecretVersionIds
-        | Operation::ValidateResourcePolicy => (DescribeSecret::NAME, Intent::None),
+        | Operation::ValidateResourcePolicy => (ReadSecretPolicy::NAME, Intent::None),
         Operation::ListSecrets => (ListSecrets::NAME, Intent::None),
         Operation::GetRandomPassword => (DrawPassword::NAME, Intent::None),
     };
@@ -202,7 +204,7 @@ fn deed(operation: Operation, request: &Request) -> Deed {
         other => other.secret().and_then(|id| id.path()),
     };
     let resource = match (request, resource) {
-        (_, Some(path)) => OfSecret { path: path.clone() }.to_string(),
+        (_, Some(path)) => OfSecret::at(path.clone()).to_string(),
         (Request::ListSecrets(which), None) => list::under(&which.filters).to_string(),
         (Request::BatchGetSecretValue(batch), None) => match &batch.choice {
             BatchChoice::Filtered(filters) => list::under(filters).to_string(),

@@ -1,128 +1,143 @@
-//! Resource policies. None is enforced here, so none is taken: who would open or close a secret by
-//! one is told so instead of being left in the belief that it was done. Grants do what they do.
+//! Resource policies: what a secret says itself of who may do what to it. They name principals of the
+//! caller's own organization, and every door judges by them.
 
-use serde_json::Value;
+use std::sync::Arc;
+
+use names::{Effect, PolicyPrincipal, ResourcePolicy};
+use wire::policy::{Known, RESOURCE_CHARACTERS_MAX, parse_for_resource};
 use wire::secrets_manager::{
-    ErrorCode, PoliciesAnswer, PolicyAnswer, SecretId, ValidatedAnswer, ValidationError,
+    ErrorCode, PoliciesAnswer, PolicyAnswer, PolicyName, PutResourcePolicy, SecretId,
+    ValidatedAnswer, ValidationError,
 };
 
 use super::answer;
 use super::asking::Asking;
 use super::error::SecretsError;
-use crate::authz::{Action, DescribeSecret, OfSecret, Permit, PutSecret, Receipt};
+use crate::authz::{ChangeSecretPolicy, Permit, ReadSecretPolicy, Receipt, Role};
 use crate::http::pipeline::Answer;
-use crate::vault::VaultError;
+use crate::vault::{Description, SecretPolicy};
 
-/// GetResourcePolicy: there is none.
+/// GetResourcePolicy.
 pub(super) async fn get(asking: Asking<'_>, id: &SecretId) -> Result<Answer, SecretsError> {
-    let permit = asking.permit::<DescribeSecret>(id).await?;
-    none_of(asking, permit).await
+    let secret = of(asking, id).await?;
+    let policy = secret.policy.as_ref();
+    shown(
+        asking,
+        &secret,
+        policy.map(|policy| policy.text.to_string()),
+    )
 }
 
-/// ListResourcePolicies: there are none.
+/// ListResourcePolicies: one, if there is any.
 pub(super) async fn list(asking: Asking<'_>, id: &SecretId) -> Result<Answer, SecretsError> {
-    let permit = asking.permit::<DescribeSecret>(id).await?;
-    asking.vault().describe(permit).await?;
-    answer::document(asking.call, &PoliciesAnswer::default(), Receipt::default())
+    let secret = of(asking, id).await?;
+    let names = secret.policy.iter().map(|_| PolicyName::default());
+    let document = PoliciesAnswer {
+        resource_policies: names.collect(),
+    };
+    answer::document(asking.call, &document, Receipt::default())
 }
 
-/// DeleteResourcePolicy: there is none afterwards, either.
+/// DeleteResourcePolicy. Where there is none, nothing changes.
 pub(super) async fn delete(asking: Asking<'_>, id: &SecretId) -> Result<Answer, SecretsError> {
-    check(asking, &asking.permit::<PutSecret>(id).await?).await?;
-    let permit = asking.permit::<DescribeSecret>(id).await?;
-    none_of(asking, permit).await
+    let permit = asking.permit(id).await?;
+    change(asking, permit, None).await
 }
 
 /// PutResourcePolicy.
 pub(super) async fn put(
     asking: Asking<'_>,
-    id: &SecretId,
-    policy: &str,
+    put: PutResourcePolicy,
 ) -> Result<Answer, SecretsError> {
-    check(asking, &asking.permit::<PutSecret>(id).await?).await?;
-    let (code, message) = objection(policy);
-    Err(SecretsError::new(code, message))
+    let permit = asking.permit(&put.id).await?;
+    let parsed = parsed(asking, &put.policy)?;
+    if put.is_public_blocked && is_public(&parsed) {
+        return Err(SecretsError::new(ErrorCode::PublicPolicy, PUBLIC));
+    }
+    let policy = SecretPolicy {
+        text: put.policy.into(),
+        rules: Arc::new(parsed),
+    };
+    change(asking, permit, Some(policy)).await
 }
 
-/// ValidateResourcePolicy: says what PutResourcePolicy would.
+/// ValidateResourcePolicy: says what PutResourcePolicy would, where the public is blocked.
 pub(super) async fn validate(
     asking: Asking<'_>,
     id: Option<&SecretId>,
     policy: &str,
 ) -> Result<Answer, SecretsError> {
     if let Some(id) = id {
-        check(asking, &asking.permit::<DescribeSecret>(id).await?).await?;
+        of(asking, id).await?;
     }
-    let (code, message) = objection(policy);
+    let objection = match parsed(asking, policy) {
+        Ok(policy) if is_public(&policy) => {
+            Some(SecretsError::new(ErrorCode::PublicPolicy, PUBLIC))
+        }
+        Ok(_) => None,
+        Err(objection) => Some(objection),
+    };
     let document = ValidatedAnswer {
-        policy_validation_passed: false,
-        validation_errors: vec![ValidationError {
-            check_name: code.name(),
-            error_message: message.to_owned(),
-        }],
+        policy_validation_passed: objection.is_none(),
+        validation_errors: objection
+            .iter()
+            .map(|objection| ValidationError {
+                check_name: objection.code().name(),
+                error_message: objection.message().to_owned(),
+            })
+            .collect(),
     };
     answer::document(asking.call, &document, Receipt::default())
 }
 
-async fn none_of(
+/// The secret, for whoever may see its policy.
+async fn of(asking: Asking<'_>, id: &SecretId) -> Result<Description, SecretsError> {
+    let permit = asking.permit::<ReadSecretPolicy>(id).await?;
+    Ok(asking.vault().policy(permit).await?)
+}
+
+async fn change(
     asking: Asking<'_>,
-    permit: Permit<DescribeSecret>,
+    permit: Permit<ChangeSecretPolicy>,
+    policy: Option<SecretPolicy>,
 ) -> Result<Answer, SecretsError> {
-    let secret = asking.vault().describe(permit).await?;
+    let secret = asking.vault().change_policy(permit, policy).await?;
+    shown(asking, &secret, None)
+}
+
+fn shown(
+    asking: Asking<'_>,
+    secret: &Description,
+    policy: Option<String>,
+) -> Result<Answer, SecretsError> {
     let document = PolicyAnswer {
-        secret: asking.named(&secret),
-        resource_policy: None,
+        secret: asking.named(secret),
+        named: PolicyName::default(),
+        resource_policy: policy,
     };
     answer::document(asking.call, &document, Receipt::default())
 }
 
-/// A policy is of a secret that is there.
-async fn check<A>(asking: Asking<'_>, permit: &Permit<A>) -> Result<(), SecretsError>
-where
-    A: Action<Resource = OfSecret>,
-{
-    match asking.vault().is_there(permit, None).await? {
-        true => Ok(()),
-        false => Err(VaultError::NoSuchSecret.into()),
-    }
-}
-
-/// What stands against a policy: of whatever it says, nothing would be enforced.
-fn objection(policy: &str) -> (ErrorCode, &'static str) {
-    let Ok(policy) = serde_json::from_str::<Value>(policy) else {
-        return (
+fn parsed(asking: Asking<'_>, text: &str) -> Result<ResourcePolicy, SecretsError> {
+    let account = asking.account();
+    let known = Known {
+        account: &account,
+        roles: &Role::ALL.map(Role::as_str),
+    };
+    parse_for_resource(text, RESOURCE_CHARACTERS_MAX, &known).map_err(|error| {
+        SecretsError::new(
             ErrorCode::MalformedPolicyDocument,
-            "This resource policy contains invalid JSON.",
-        );
-    };
-    let statements = match &policy["Statement"] {
-        Value::Array(statements) => &statements[..],
-        one => std::slice::from_ref(one),
-    };
-    if statements.iter().any(is_public) {
-        return (
-            ErrorCode::PublicPolicy,
-            "This resource policy grants access to everybody. No policy can open a secret to \
-             another organization.",
-        );
-    }
-    (
-        ErrorCode::MalformedPolicyDocument,
-        "Resource policies are not enforced here, so that none can be put on a secret. Grants \
-         decide who may use it, and nothing opens it to another organization.",
-    )
+            format!("This resource policy is not understood. {error}."),
+        )
+    })
 }
 
-fn is_public(statement: &Value) -> bool {
-    let is_star = |principal: &Value| match principal {
-        Value::String(text) => text == "*",
-        Value::Array(several) => several.iter().any(|one| one == "*"),
-        _ => false,
-    };
-    let principal = &statement["Principal"];
-    statement["Effect"] == "Allow"
-        && (is_star(principal)
-            || principal
-                .as_object()
-                .is_some_and(|kinds| kinds.values().any(is_star)))
+/// Whether it lets everybody of the organization do something.
+fn is_public(policy: &ResourcePolicy) -> bool {
+    policy.statements.iter().any(|one| {
+        one.statement.effect == Effect::Allow
+            && one.principals.contains(&PolicyPrincipal::Everybody)
+    })
 }
+
+const PUBLIC: &str = "This resource policy allows something to everybody of the organization.";

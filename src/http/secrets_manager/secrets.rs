@@ -8,7 +8,7 @@ use super::asking::Asking;
 use super::error::SecretsError;
 use super::list::{listed, stages};
 use super::values::{bytes_in, new_value};
-use crate::authz::{self, OfSecret, PutSecret, Receipt};
+use crate::authz::{self, PutSecret, Receipt};
 use crate::http::pipeline::Answer;
 use crate::vault::{
     Change, Deletion, Description, Kind, NewSecret, Recovery, Settings, State, VaultError, Written,
@@ -24,7 +24,7 @@ pub(super) async fn create(asking: Asking<'_>, new: CreateSecret) -> Result<Answ
         tags,
     } = new;
     let path = name.clone();
-    let permit = asking.call.permit::<PutSecret>(OfSecret { path })?;
+    let permit = asking.permit::<PutSecret>(&SecretId::Name(path)).await?;
     let receipt = Receipt {
         bytes_in: value.as_ref().map_or(0, bytes_in),
         bytes_out: 0,

@@ -2,6 +2,7 @@
 
 mod activity;
 mod house;
+mod policies;
 mod refusals;
 mod secrets;
 mod walls;

@@ -287,7 +287,7 @@ pub(super) fn may<A: crate::authz::Action<Resource = OfSecret>>(
     path: &str,
 ) -> Permit<A> {
     let path = SecretPath::parse(path).unwrap();
-    let secret = OfSecret { path };
+    let secret = OfSecret::at(path);
     authorize(
         &caller(org),
         &Rights::ORGANIZATION,

@@ -93,9 +93,9 @@ fn resources() -> Vec<Box<dyn Resource>> {
         Box::new(under("docs", "")),
         Box::new(under("docs", "a/")),
         Box::new(under("logs", "a/b")),
-        Box::new(OfSecret {
-            path: names::SecretPath::parse("prod/db").expect("a path"),
-        }),
+        Box::new(OfSecret::at(
+            names::SecretPath::parse("prod/db").expect("a path"),
+        )),
     ]
 }
 

@@ -269,7 +269,7 @@ async fn compare(house: &House, owners: &[Person; 2], models: &[Model; 2], step:
             let caller = caller(org, *who);
             for (number, path) in PATHS.iter().enumerate() {
                 let path = SecretPath::parse(path).unwrap();
-                let may = house.permit::<UseSecret>(&caller, OfSecret { path }).await;
+                let may = house.permit::<UseSecret>(&caller, OfSecret::at(path)).await;
                 assert_eq!(may.is_ok(), model.may_use(*who, number), "{step:?}: {who}");
             }
             let may = house.permit::<ListBuckets>(&caller, InOrganization).await;

@@ -3,6 +3,7 @@
 mod listings;
 mod model;
 mod passwords;
+mod policies;
 mod races;
 mod stages;
 mod tampering;

@@ -86,7 +86,7 @@ impl World {
 
 pub(super) fn secret_of<A: Action<Resource = OfSecret>>(org: OrgId, path: &str) -> Permit<A> {
     let path = SecretPath::parse(path).unwrap();
-    permit(org, OfSecret { path })
+    permit(org, OfSecret::at(path))
 }
 
 fn permit<A: Action>(org: OrgId, resource: A::Resource) -> Permit<A> {

@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
 
-use names::{Effect, Glob, Policy, Statement};
+use names::{Effect, Glob, Policy, PolicyPrincipal, ResourcePolicy, ResourceStatement, Statement};
 use serde::Serialize;
 
 use super::error::{PolicyError, PolicyProblem};
+use super::principal::Known;
 use super::resource;
 use crate::json::{Json, JsonError, Limits, Object, shown};
 
@@ -16,6 +17,46 @@ use crate::json::{Json, JsonError, Limits, Object, shown};
 /// # Errors
 /// The element that is not understood, and what is wrong with it.
 pub fn parse(text: &str, characters_max: usize) -> Result<Policy, PolicyError> {
+    let statements = statements(text, characters_max)?;
+    let mut sids = BTreeSet::new();
+    let statements = statements
+        .into_iter()
+        .map(|(place, members)| statement(members, &place, &mut sids))
+        .collect::<Result<_, _>>()?;
+    Ok(Policy { statements })
+}
+
+/// Reads the policy document of a resource, whose statements say whom they are about. It may name
+/// nobody but those whom `known` knows.
+///
+/// # Errors
+/// The element that is not understood, and what is wrong with it.
+pub fn parse_for_resource(
+    text: &str,
+    characters_max: usize,
+    known: &Known<'_>,
+) -> Result<ResourcePolicy, PolicyError> {
+    let statements = statements(text, characters_max)?;
+    let mut sids = BTreeSet::new();
+    let statements = statements
+        .into_iter()
+        .map(|(place, mut members)| {
+            let principals = principals(members.remove("Principal"), &place, known)?;
+            let condition = format!("{place}.Condition");
+            if members.contains_key("Condition") {
+                return Err(PolicyError::at(condition, PolicyProblem::Unsupported));
+            }
+            Ok(ResourceStatement {
+                principals,
+                statement: statement(members, &place, &mut sids)?,
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(ResourcePolicy { statements })
+}
+
+/// The statements of a document, each with its place in it.
+fn statements(text: &str, characters_max: usize) -> Result<Vec<(String, Object)>, PolicyError> {
     if text.chars().count() > characters_max {
         return Err(PolicyError::at(
             "Policy",
@@ -38,7 +79,7 @@ pub fn parse(text: &str, characters_max: usize) -> Result<Policy, PolicyError> {
     if let Some(id) = document.remove("Id") {
         texts(id, "Id")?;
     }
-    let statements = match document.remove("Statement") {
+    let statements: Vec<_> = match document.remove("Statement") {
         Some(Json::List(list)) => list
             .into_iter()
             .enumerate()
@@ -50,14 +91,13 @@ pub fn parse(text: &str, characters_max: usize) -> Result<Policy, PolicyError> {
     refuse_rest(&document, "")?;
     match statements.len() {
         0 => Err(PolicyError::at("Statement", PolicyProblem::Empty)),
-        1..=STATEMENTS_MAX => {
-            let mut sids = BTreeSet::new();
-            let statements = statements
-                .into_iter()
-                .map(|(place, json)| statement(json, &place, &mut sids))
-                .collect::<Result<_, _>>()?;
-            Ok(Policy { statements })
-        }
+        1..=STATEMENTS_MAX => statements
+            .into_iter()
+            .map(|(place, json)| {
+                let members = object(json, &place)?;
+                Ok((place, members))
+            })
+            .collect(),
         _ => Err(PolicyError::at(
             "Statement",
             PolicyProblem::TooMany(STATEMENTS_MAX),
@@ -76,11 +116,10 @@ pub fn to_json(policy: &Policy) -> String {
 }
 
 fn statement(
-    json: Json,
+    mut members: Object,
     place: &str,
     sids: &mut BTreeSet<String>,
 ) -> Result<Statement, PolicyError> {
-    let mut members = object(json, place)?;
     let at = |name: &str| format!("{place}.{name}");
     let mut required = |name: &str| {
         members
@@ -133,6 +172,35 @@ fn statement(
     })
 }
 
+/// `"*"`, or `{"AWS": …}` with one or several.
+fn principals(
+    json: Option<Json>,
+    place: &str,
+    known: &Known<'_>,
+) -> Result<Vec<PolicyPrincipal>, PolicyError> {
+    let place = format!("{place}.Principal");
+    let (place, json) = match json {
+        None => return Err(PolicyError::at(place, PolicyProblem::Missing)),
+        Some(json @ Json::Text(_)) => (place, json),
+        Some(json) => {
+            let (kind, json) = only(json, &place)?;
+            let place = format!("{place}.{}", shown(&kind));
+            if kind != "AWS" {
+                return Err(PolicyError::at(place, PolicyProblem::Unsupported));
+            }
+            (place, json)
+        }
+    };
+    texts(json, &place)?
+        .into_iter()
+        .map(|(place, text)| {
+            known
+                .principal(&text)
+                .ok_or_else(|| PolicyError::at(place, PolicyProblem::Principal))
+        })
+        .collect()
+}
+
 fn action(text: &str) -> Result<Glob, PolicyProblem> {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_*?".contains(&byte);
     let is_action = text == "*"
@@ -180,7 +248,7 @@ fn only(json: Json, place: &str) -> Result<(String, Json), PolicyError> {
     match (members.next(), members.next()) {
         (Some(member), None) => Ok(member),
         (None, _) => Err(PolicyError::at(place, PolicyProblem::Empty)),
-        (Some(_), Some(_)) => Err(PolicyError::at(place, PolicyProblem::Condition)),
+        (Some(_), Some(_)) => Err(PolicyError::at(place, PolicyProblem::OneOnly)),
     }
 }
 

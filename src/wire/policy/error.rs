@@ -65,9 +65,16 @@ pub enum PolicyProblem {
     /// `StringEquals` takes its value as it stands, and a pattern could not say it.
     #[error("* and ? stand for themselves here, which is not supported: use StringLike")]
     Literal,
-    /// Conditions are joined by "and", for which there is one place only.
-    #[error("only one condition, on s3:prefix, is supported")]
-    Condition,
+    /// What stands in one object is joined by "and", for which there is one place only: one
+    /// condition, on `s3:prefix`; one kind of principal, `AWS`.
+    #[error("only one member is supported")]
+    OneOnly,
+    /// It is nobody of the organization.
+    #[error(
+        "has to be *, the organization's account, or the ARN of its root, or of a user, an agent or \
+         a role of it"
+    )]
+    Principal,
 }
 
 impl PolicyError {

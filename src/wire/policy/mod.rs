@@ -3,9 +3,13 @@
 
 mod document;
 mod error;
+mod principal;
 mod resource;
 #[cfg(test)]
 mod tests;
 
-pub use document::{RESOURCE_CHARACTERS_MAX, SESSION_CHARACTERS_MAX, parse, to_json};
+pub use document::{
+    RESOURCE_CHARACTERS_MAX, SESSION_CHARACTERS_MAX, parse, parse_for_resource, to_json,
+};
 pub use error::{PolicyError, PolicyProblem};
+pub use principal::Known;

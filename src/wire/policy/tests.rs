@@ -1,7 +1,10 @@
-use names::{Effect, Glob, Policy};
+use names::{Effect, Glob, Policy, PolicyPrincipal, ResourcePolicy};
 use proptest::prelude::*;
 
-use super::{PolicyProblem, SESSION_CHARACTERS_MAX, parse, to_json};
+use super::{
+    Known, PolicyProblem, RESOURCE_CHARACTERS_MAX, SESSION_CHARACTERS_MAX, parse,
+    parse_for_resource, to_json,
+};
 
 fn read(text: &str) -> Result<Policy, (String, PolicyProblem)> {
     parse(text, SESSION_CHARACTERS_MAX).map_err(|error| (error.element, error.problem))
@@ -189,7 +192,7 @@ fn what_is_not_understood_is_refused_by_its_place() {
                 r#""Condition":{"StringLike":{"s3:prefix":"a"},"StringEquals":{"s3:prefix":"b"}}"#,
             ),
             "Statement.Condition",
-            PolicyProblem::Condition,
+            PolicyProblem::OneOnly,
         ),
         (
             with(r#""Condition":{"StringEquals":{"s3:prefix":"a*"}}"#),
@@ -265,4 +268,120 @@ proptest! {
         let _ = parse(&text, SESSION_CHARACTERS_MAX);
         let _ = read(&one(&text));
     }
+}
+
+/// Of an organization with this number and two roles.
+fn read_for_resource(text: &str) -> Result<ResourcePolicy, (String, PolicyProblem)> {
+    let known = Known {
+        account: "123456789012",
+        roles: &["admin", "viewer"],
+    };
+    parse_for_resource(text, RESOURCE_CHARACTERS_MAX, &known)
+        .map_err(|error| (error.element, error.problem))
+}
+
+/// A policy of a resource that is about these principals.
+fn about(principal: &str) -> String {
+    one(&format!(
+        r#""Effect":"Deny","Principal":{principal},"Action":"*","Resource":"*""#
+    ))
+}
+
+#[test]
+fn whom_a_resource_names_are_those_of_the_organization() {
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let somebody = PolicyPrincipal::One(id.parse().expect("an id"));
+    let organization = PolicyPrincipal::Organization;
+    let viewers = PolicyPrincipal::Role("viewer".into());
+    for (principal, expected) in [
+        (r#""*""#, vec![PolicyPrincipal::Everybody]),
+        (r#"{"AWS":"*"}"#, vec![PolicyPrincipal::Everybody]),
+        (r#"{"AWS":"123456789012"}"#, vec![organization.clone()]),
+        (
+            r#"{"AWS":["arn:aws:iam::123456789012:root"]}"#,
+            vec![organization],
+        ),
+        (
+            &format!(r#"{{"AWS":"arn:aws:iam::123456789012:user/{id}"}}"#),
+            vec![somebody.clone()],
+        ),
+        (
+            &format!(
+                r#"{{"AWS":["arn:aws:iam::123456789012:user/agents/{id}",
+                    "arn:aws:iam::123456789012:role/agents/{id}",
+                    "arn:aws:iam::123456789012:role/viewer"]}}"#
+            ),
+            vec![somebody.clone(), somebody, viewers],
+        ),
+    ] {
+        let policy = read_for_resource(&about(principal)).expect(principal);
+        assert_eq!(policy.statements[0].principals, expected, "{principal}");
+        assert_eq!(policy.statements[0].statement.effect, Effect::Deny);
+    }
+    for (principal, element) in [
+        // Another account, whether it is one or not.
+        (r#"{"AWS":"arn:aws:iam::999999999999:root"}"#, ".AWS"),
+        (r#"{"AWS":"999999999999"}"#, ".AWS"),
+        (r#"{"AWS":"arn:aws:iam::123456789012:role/owner"}"#, ".AWS"),
+        (r#"{"AWS":"arn:aws:iam::123456789012:role/view*"}"#, ".AWS"),
+        (r#"{"AWS":"arn:aws:iam::123456789012:user/bob"}"#, ".AWS"),
+        (r#"{"AWS":"arn:aws:iam::123456789012:user/*"}"#, ".AWS"),
+        (
+            r#"{"AWS":"arn:aws:sts::123456789012:assumed-role/viewer/ci"}"#,
+            ".AWS",
+        ),
+        (
+            &format!(
+                r#"{{"AWS":["*","arn:aws:iam::123456789012:user/{}"]}}"#,
+                id.to_uppercase()
+            ),
+            ".AWS[1]",
+        ),
+        (r#""123456789012 ""#, ""),
+    ] {
+        let refused = read_for_resource(&about(principal)).expect_err(principal);
+        let element = format!("Statement.Principal{element}");
+        assert_eq!(refused, (element, PolicyProblem::Principal), "{principal}");
+    }
+    for (members, element, problem) in [
+        (
+            r#""Action":"*","Resource":"*""#,
+            "Principal",
+            PolicyProblem::Missing,
+        ),
+        (
+            r#""NotPrincipal":"*","Principal":"*","Action":"*","Resource":"*""#,
+            "NotPrincipal",
+            PolicyProblem::Unsupported,
+        ),
+        (
+            r#""Principal":{"Service":"lambda.amazonaws.com"},"Action":"*","Resource":"*""#,
+            "Principal.Service",
+            PolicyProblem::Unsupported,
+        ),
+        (
+            r#""Principal":{"AWS":"*","Federated":"x"},"Action":"*","Resource":"*""#,
+            "Principal",
+            PolicyProblem::OneOnly,
+        ),
+        (
+            r#""Principal":{"AWS":[]},"Action":"*","Resource":"*""#,
+            "Principal.AWS",
+            PolicyProblem::Empty,
+        ),
+        (
+            r#""Principal":"*","Action":"*","Resource":"*",
+               "Condition":{"StringLike":{"s3:prefix":"a"}}"#,
+            "Condition",
+            PolicyProblem::Unsupported,
+        ),
+    ] {
+        let text = one(&format!(r#""Effect":"Deny",{members}"#));
+        let refused = read_for_resource(&text).expect_err(members);
+        assert_eq!(refused, (format!("Statement.{element}"), problem));
+    }
+    // What is not of a resource names nobody.
+    let refused = read(&about(r#""*""#)).expect_err("a principal");
+    let expected = ("Statement.Principal".to_owned(), PolicyProblem::Unsupported);
+    assert_eq!(refused, expected);
 }

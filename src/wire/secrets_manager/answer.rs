@@ -175,16 +175,40 @@ pub struct PolicyAnswer {
     /// Which secret.
     #[serde(flatten)]
     pub secret: NamedAnswer,
-    /// The policy, if there is one.
+    /// What the policy is called.
+    #[serde(flatten)]
+    pub named: PolicyName,
+    /// The policy, if it is asked for and there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_policy: Option<String>,
 }
 
-/// A secret's policies, of which there are none.
-#[derive(Debug, Default, Serialize)]
+/// A secret's policies: one at most.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PoliciesAnswer {
-    resource_policies: [(); 0],
+    /// What they are called.
+    pub resource_policies: Vec<PolicyName>,
+}
+
+/// The name that a secret's only policy has.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PolicyName {
+    policy_name: &'static str,
+}
+
+impl PolicyName {
+    /// As it is written.
+    pub const DEFAULT: &'static str = "default";
+}
+
+impl Default for PolicyName {
+    fn default() -> Self {
+        Self {
+            policy_name: Self::DEFAULT,
+        }
+    }
 }
 
 /// Whether a policy could be put.

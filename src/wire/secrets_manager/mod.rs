@@ -16,8 +16,8 @@ mod tests;
 
 pub use answer::{
     BatchAnswer, BatchFailure, DeletedAnswer, DescribedAnswer, ListAnswer, ListedAnswer,
-    NamedAnswer, PasswordAnswer, PoliciesAnswer, PolicyAnswer, ValidatedAnswer, ValidationError,
-    ValueAnswer, VersionAnswer, VersionsAnswer, WrittenAnswer, seconds, to_json,
+    NamedAnswer, PasswordAnswer, PoliciesAnswer, PolicyAnswer, PolicyName, ValidatedAnswer,
+    ValidationError, ValueAnswer, VersionAnswer, VersionsAnswer, WrittenAnswer, seconds, to_json,
 };
 pub use error::{ErrorCode, ErrorDocument, Refusal};
 pub use filter::{Filter, FilterKey};
@@ -25,7 +25,7 @@ pub use id::{Arn, SecretId};
 pub use operation::{Operation, Target};
 pub use request::{
     BatchChoice, BatchGetSecretValue, CreateSecret, Deletion, GetRandomPassword, GetSecretValue,
-    ListSecretVersionIds, ListSecrets, PutSecretValue, Request, SortBy, Tag, UpdateSecret,
-    UpdateSecretVersionStage,
+    ListSecretVersionIds, ListSecrets, PutResourcePolicy, PutSecretValue, Request, SortBy, Tag,
+    UpdateSecret, UpdateSecretVersionStage,
 };
 pub use value::SentValue;

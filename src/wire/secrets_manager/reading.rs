@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use names::SecretPath;
 use zeroize::Zeroizing;
 
+use super::answer::PolicyName;
 use super::error::{ErrorCode, Refusal};
 use super::filter::{Filter, FilterKey};
 use super::id::SecretId;
@@ -15,23 +16,26 @@ use super::members::Members;
 use super::operation::Operation;
 use super::request::{
     BatchChoice, BatchGetSecretValue, CreateSecret, Deletion, GetRandomPassword, GetSecretValue,
-    ListSecretVersionIds, ListSecrets, PutSecretValue, Request, SortBy, Tag, UpdateSecret,
-    UpdateSecretVersionStage,
+    ListSecretVersionIds, ListSecrets, PutResourcePolicy, PutSecretValue, Request, SortBy, Tag,
+    UpdateSecret, UpdateSecretVersionStage,
 };
 use super::value::SentValue;
 
 /// Reads what an operation asks for. What is left of the members then is nothing that it has.
 pub(super) fn read(operation: Operation, members: &mut Members) -> Result<Request, Refusal> {
+    use ErrorCode::{InvalidParameter, ResourceNotFound};
     Ok(match operation {
         Operation::BatchGetSecretValue => Request::BatchGetSecretValue(batch(members)?),
         Operation::CreateSecret => Request::CreateSecret(create(members)?),
         Operation::DeleteResourcePolicy => {
-            Request::DeleteResourcePolicy(id_with_policy_name(members)?)
+            Request::DeleteResourcePolicy(id_with_policy_name(members, InvalidParameter)?)
         }
         Operation::DeleteSecret => Request::DeleteSecret(id(members)?, deletion(members)?),
         Operation::DescribeSecret => Request::DescribeSecret(id(members)?),
         Operation::GetRandomPassword => Request::GetRandomPassword(password(members)?),
-        Operation::GetResourcePolicy => Request::GetResourcePolicy(id_with_policy_name(members)?),
+        Operation::GetResourcePolicy => {
+            Request::GetResourcePolicy(id_with_policy_name(members, ResourceNotFound)?)
+        }
         Operation::GetSecretValue => Request::GetSecretValue(GetSecretValue {
             id: id(members)?,
             version: text(members, "VersionId", VERSION_CHARS)?,
@@ -52,9 +56,12 @@ pub(super) fn read(operation: Operation, members: &mut Members) -> Result<Reques
         }
         Operation::ListSecrets => Request::ListSecrets(list(members)?),
         Operation::PutResourcePolicy => {
-            // A policy that is public is refused in any case.
-            members.flag("BlockPublicPolicy")?;
-            Request::PutResourcePolicy(id_with_policy_name(members)?, policy(members)?)
+            let is_public_blocked = is_set(members, "BlockPublicPolicy")?;
+            Request::PutResourcePolicy(PutResourcePolicy {
+                id: id_with_policy_name(members, InvalidParameter)?,
+                policy: policy(members)?,
+                is_public_blocked,
+            })
         }
         Operation::PutSecretValue => Request::PutSecretValue(put(members)?),
         Operation::RestoreSecret => Request::RestoreSecret(id(members)?),
@@ -235,11 +242,14 @@ fn parse_id(text: &str) -> Result<SecretId, Refusal> {
     SecretId::parse(text).map_err(|_| invalid_name())
 }
 
-/// Policies that bear names come with newer versions of the API; there is none of them here.
-fn id_with_policy_name(members: &mut Members) -> Result<SecretId, Refusal> {
-    match members.is_there("PolicyName") {
-        true => Err(not_offered("A resource policy by its name")),
-        false => id(members),
+/// A secret has one policy, which has one name.
+fn id_with_policy_name(members: &mut Members, otherwise: ErrorCode) -> Result<SecretId, Refusal> {
+    match members.text("PolicyName", 1..=64)? {
+        Some(name) if *name != PolicyName::DEFAULT => Err(Refusal::new(
+            otherwise,
+            "A secret has one resource policy, which is named default.",
+        )),
+        Some(_) | None => id(members),
     }
 }
 

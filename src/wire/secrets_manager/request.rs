@@ -33,7 +33,7 @@ pub enum Request {
     /// The secrets.
     ListSecrets(ListSecrets),
     /// A secret under a policy.
-    PutResourcePolicy(SecretId, String),
+    PutResourcePolicy(PutResourcePolicy),
     /// A new value.
     PutSecretValue(PutSecretValue),
     /// A secret that is not to end after all.
@@ -111,6 +111,16 @@ pub enum BatchChoice {
     Named(Vec<(String, SecretId)>),
     /// Those that meet conditions.
     Filtered(Vec<Filter>),
+}
+
+/// `PutResourcePolicy`.
+pub struct PutResourcePolicy {
+    /// Which secret.
+    pub id: SecretId,
+    /// The policy document.
+    pub policy: String,
+    /// Whether one is refused that opens the secret to everybody.
+    pub is_public_blocked: bool,
 }
 
 /// `PutSecretValue`.
@@ -240,7 +250,7 @@ impl Request {
             | Self::GetSecretValue(GetSecretValue { id, .. })
             | Self::ListResourcePolicies(id)
             | Self::ListSecretVersionIds(ListSecretVersionIds { id, .. })
-            | Self::PutResourcePolicy(id, _)
+            | Self::PutResourcePolicy(PutResourcePolicy { id, .. })
             | Self::PutSecretValue(PutSecretValue { id, .. })
             | Self::RestoreSecret(id)
             | Self::TagResource(id, _)

@@ -284,6 +284,11 @@ fn a_member_has_the_length_and_the_type_of_the_model() {
         (
             GetResourcePolicy,
             json!({"SecretId": id, "PolicyName": "p"}),
+            ErrorCode::ResourceNotFound,
+        ),
+        (
+            DeleteResourcePolicy,
+            json!({"SecretId": id, "PolicyName": "p"}),
             InvalidParameter,
         ),
     ] {
@@ -378,8 +383,12 @@ fn an_answer_names_what_clients_look_for() {
         })
     );
     assert_eq!(
-        shown(&|| to_json(&PoliciesAnswer::default()).unwrap().to_vec()),
-        json!({"ResourcePolicies": []})
+        shown(&|| to_json(&PoliciesAnswer {
+            resource_policies: vec![PolicyName::default()],
+        })
+        .unwrap()
+        .to_vec()),
+        json!({"ResourcePolicies": [{"PolicyName": "default"}]})
     );
     assert_eq!(
         shown(&|| {

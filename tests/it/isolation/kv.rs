@@ -37,6 +37,9 @@ async fn what_is_anothers_answers_and_costs_as_what_is_nowhere_on_the_vault() {
                     .ask("LIST", "secret/metadata/warm", &Value::Null)
                     .await;
                 assert_eq!(warm.status, StatusCode::NOT_FOUND);
+                let nothing = format!("secret/metadata/{name}");
+                let warm = stranger.ask("GET", &nothing, &Value::Null).await;
+                assert_eq!(warm.status, StatusCode::NOT_FOUND);
                 let calls = gateway.calls();
                 let answer = stranger
                     .ask(method, &path(route, name), &body(route, name))

@@ -34,6 +34,7 @@ async fn what_is_anothers_answers_and_costs_as_what_is_nowhere_among_secrets() {
                     let mut seen = Vec::new();
                     for (name, body) in [(NAME, body.clone()), (NOBODY, aimed_nowhere(&body))] {
                         prepare(&client, name, namesake).await;
+                        warm_up(&client, &body).await;
                         let calls = gateway.calls();
                         let answer = asked(&client, operation.name(), &body).await;
                         let cost = difference(&gateway.calls(), &calls);
@@ -103,7 +104,11 @@ pub(super) fn demands(operation: Operation, id: &str, version: &str) -> Vec<Valu
         ],
         Operation::ListSecretVersionIds => vec![with(json!({ "IncludeDeprecated": true }))],
         Operation::PutResourcePolicy | Operation::ValidateResourcePolicy => {
-            vec![with(json!({ "ResourcePolicy": "{}" }))]
+            let denial = json!({
+                "Effect": "Deny", "Principal": "*", "Action": "vault:use", "Resource": "*",
+            });
+            let policy = json!({ "Statement": denial }).to_string();
+            vec![with(json!({ "ResourcePolicy": policy }))]
         }
         Operation::PutSecretValue => vec![
             with(json!({ "SecretString": "x" })),
@@ -144,6 +149,16 @@ pub(super) async fn prepare(client: &Client, name: &str, namesake: bool) {
     }
     asked(client, "ListSecrets", &json!({})).await;
     asked(client, "DescribeSecret", &json!({ "SecretId": "warm/up" })).await;
+}
+
+/// Opens what is remembered of the secrets that a request names, whether they are there or not.
+async fn warm_up(client: &Client, body: &Value) {
+    let several = body["SecretIdList"].as_array().into_iter().flatten();
+    for id in several.chain([&body["SecretId"], &body["Name"]]) {
+        if id.is_string() {
+            asked(client, "GetResourcePolicy", &json!({ "SecretId": id })).await;
+        }
+    }
 }
 
 /// Takes away what the stranger made of its own.

@@ -3,6 +3,7 @@ use std::pin::pin;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt};
 use names::{KeyPrefix, ObjectKey, OrgId, SecretPrefix};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::error::{Ended, failed};
@@ -12,11 +13,12 @@ use super::writer::Writer;
 use crate::audit::{ActivityQuery, Decision, Order};
 use crate::authz::{
     Action, ExportOrganization, InOrganization, ListBuckets, ListSecrets, OfObject, OfSecret,
-    OfSubject, ReadActivity, ReadAgents, ReadGrants, ReadPeople, ReadUsage, RevealSecret,
+    OfSubject, ReadActivity, ReadAgents, ReadGrants, ReadPeople, ReadUsage, Refusal, RevealSecret,
     SubjectKind, UnderPath, UnderPrefix,
 };
 use crate::drive::{Bucket, DriveError, ListRequest, ListStart, ListedObject, ReadRequest};
 use crate::http::api::identity_view::IdentityView;
+use crate::http::api::problem::Problem;
 use crate::http::api::secret_view::{RevealedSecretView, SecretDetailView};
 use crate::http::api::view::{
     AgentRecordView, AgentView, GrantView, HourUsageView, InvitationView, MemberView, ProfileView,
@@ -214,6 +216,12 @@ impl Exporter {
                 let name = entry_name("secrets", secret.path.as_str());
                 let view = SecretDetailView::of(secret, reader.vault.now_ms());
                 writer.json(format!("{name}.json"), &view).await?;
+                if let Some(policy) = &secret.policy {
+                    let name = entry_name("policies", secret.path.as_str());
+                    let policy: &RawValue =
+                        serde_json::from_str(&policy.text).map_err(Problem::internal)?;
+                    writer.json(format!("{name}.json"), &policy).await?;
+                }
                 if *values == SecretValues::Revealed {
                     reveal(reader, writer, secret).await?;
                 }
@@ -310,7 +318,21 @@ async fn reveal(reader: &Reader, writer: &mut Writer, secret: &Description) -> R
         let mut shown = Vec::with_capacity(numbers.len());
         for number in numbers {
             let path = secret.path.clone();
-            let permit = reader.permit::<RevealSecret>(OfSecret { path }).await?;
+            let permit = match reader.may_reveal(path).await? {
+                Ok(permit) => permit,
+                // Its policy stands beside its description: who lifts it exports the value, too.
+                Err(refusal @ Refusal::DeniedBySecret { .. }) => {
+                    let resource = OfSecret::at(secret.path.clone()).to_string();
+                    let rule = refusal.to_string();
+                    let refused = Decision::Refused { rule };
+                    let record = reader
+                        .witness
+                        .record(RevealSecret::NAME, resource, None, refused);
+                    record.await?;
+                    return Ok(());
+                }
+                Err(refusal) => return Err(refusal.into()),
+            };
             let rule = permit.rule();
             let which = Selector::Number(*number);
             match reader.vault.reveal(permit, &which).await {
@@ -329,7 +351,7 @@ async fn reveal(reader: &Reader, writer: &mut Writer, secret: &Description) -> R
         }
         let records = shown.iter().map(|(revealed, rule)| {
             let path = revealed.secret.path.clone();
-            let resource = OfSecret { path }.to_string();
+            let resource = OfSecret::at(path).to_string();
             let decision = Decision::Allowed { status: 200 };
             let name = RevealSecret::NAME;
             reader.witness.record(name, resource, Some(*rule), decision)

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use names::SecretPath;
+
 use super::error::Ended;
 use crate::audit::ActivityReader;
-use crate::authz::{Action, Permit, authorize};
+use crate::authz::{Action, Permit, Refusal, RevealSecret, authorize};
 use crate::drive::Drive;
 use crate::http::pipeline::Witness;
 use crate::metering::Metering;
@@ -30,5 +32,17 @@ impl Reader {
         let standing = self.tenancy.standing(caller).await?;
         let rights = self.tenancy.rights(caller).await?;
         Ok(authorize(caller, &rights, standing, resource)?)
+    }
+    /// Leave to reveal a secret, by the rights that the caller has now and by the secret's own
+    /// policy.
+    pub(super) async fn may_reveal(
+        &self,
+        path: SecretPath,
+    ) -> Result<Result<Permit<RevealSecret>, Refusal>, Ended> {
+        let caller = self.witness.caller();
+        let standing = self.tenancy.standing(caller).await?;
+        let rights = self.tenancy.rights(caller).await?;
+        let secret = self.vault.secret(caller, standing, path).await?;
+        Ok(authorize(caller, &rights, standing, secret))
     }
 }

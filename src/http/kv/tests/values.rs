@@ -326,7 +326,7 @@ async fn what_is_scheduled_for_deletion_is_not_there() {
         .await
         .data(200);
     let path = names::SecretPath::parse("a").unwrap();
-    let permit = house.permit(&ada, OfSecret { path }).await;
+    let permit = house.permit(&ada, OfSecret::at(path)).await;
     let later = Deletion::Scheduled(Recovery::DEFAULT);
     house.vault.delete(permit, later).await.unwrap();
     for path in [
@@ -435,7 +435,7 @@ async fn what_is_shown_stands_in_the_log_before_and_no_value_does() {
 
 async fn make(house: &House, holder: &Holder, path: &str, kind: Kind, value: Value) {
     let path = names::SecretPath::parse(path).unwrap();
-    let permit = house.permit::<PutSecret>(holder, OfSecret { path }).await;
+    let permit = house.permit::<PutSecret>(holder, OfSecret::at(path)).await;
     let new = NewSecret {
         kind,
         description: String::new(),

@@ -236,54 +236,6 @@ async fn a_listing_goes_on_where_it_ended_in_every_order() {
     }
 }
 
-#[tokio::test]
-async fn a_policy_that_would_not_be_enforced_is_not_taken() {
-    let house = House::open().await;
-    let tenant = house.tenant("home").await;
-    let client = &tenant.client;
-    house.create(&tenant, "a", "x").await;
-    let policy = |effect: &str, principal: Json| {
-        json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": effect, "Principal": principal,
-                "Action": "secretsmanager:GetSecretValue", "Resource": "*",
-            }],
-        })
-        .to_string()
-    };
-    for (policy, code) in [
-        ("{".to_owned(), "MalformedPolicyDocumentException"),
-        ("[]".to_owned(), "MalformedPolicyDocumentException"),
-        (policy("Allow", json!("*")), "PublicPolicyException"),
-        (
-            policy("Allow", json!({"AWS": ["*"]})),
-            "PublicPolicyException",
-        ),
-        (
-            policy("Allow", json!({"AWS": "arn:aws:iam::123456789012:root"})),
-            "MalformedPolicyDocumentException",
-        ),
-        (
-            policy("Deny", json!("*")),
-            "MalformedPolicyDocumentException",
-        ),
-    ] {
-        let body = json!({"SecretId": "a", "ResourcePolicy": policy});
-        let refused = house.refused(client, "PutResourcePolicy", body).await;
-        assert_eq!(refused, code, "{policy}");
-        let body = json!({"ResourcePolicy": policy});
-        let judged = house.ask(client, "ValidateResourcePolicy", body).await;
-        assert_eq!(judged["PolicyValidationPassed"], false);
-        assert_eq!(judged["ValidationErrors"][0]["CheckName"], code);
-    }
-    for operation in ["GetResourcePolicy", "DeleteResourcePolicy"] {
-        let shown = house.ask(client, operation, json!({"SecretId": "a"})).await;
-        assert_eq!(shown["Name"], "a");
-        assert!(shown.get("ResourcePolicy").is_none(), "{shown}");
-    }
-}
-
 async fn describe(house: &House, client: &crate::ops::fixture::Client) -> Json {
     house
         .ask(client, "DescribeSecret", json!({"SecretId": "a"}))

@@ -22,7 +22,10 @@ async fn what_is_anothers_is_as_if_it_were_not() {
     let stranger = house.tenant("stranger").await;
     let arn = house.create(&victim, "prod/db", "hunter2").await;
     let token = "t".repeat(32);
-    let policy = "{}";
+    let statement = json!({
+        "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*",
+    });
+    let policy = json!({"Statement": statement}).to_string();
     for (theirs, nowhere) in [
         ("prod/db".to_owned(), "prod/xx".to_owned()),
         (arn.clone(), arn.replace("prod/db", "prod/xx")),
@@ -174,14 +177,14 @@ async fn an_agent_sees_the_values_that_it_was_granted_by_name() {
     let (owner, tenant) = owner(&house).await;
     house.create(&tenant, "team/a", "hunter2").await;
     house.create(&tenant, "other/a", "hunter3").await;
-    let use_only = agent(
+    let (_, use_only) = agent(
         &house,
         &owner,
         &["vault:use", "vault:list"],
         &["secret:team/*"],
     )
     .await;
-    let reveals = agent(
+    let (_, reveals) = agent(
         &house,
         &owner,
         &["vault:reveal", "vault:list", "vault:describe"],
@@ -226,7 +229,7 @@ async fn an_agent_sees_the_values_that_it_was_granted_by_name() {
 }
 
 /// Somebody who owns an organization, with a session to manage it and a key for its secrets.
-async fn owner(house: &House) -> (Caller, Tenant) {
+pub(super) async fn owner(house: &House) -> (Caller, Tenant) {
     let tenancy = &house.world.tenancy;
     let email = Email::parse("owner@example.com").unwrap();
     let password = "correct horse battery";
@@ -250,8 +253,13 @@ async fn owner(house: &House) -> (Caller, Tenant) {
     (caller, tenant)
 }
 
-/// A key of a new agent that was granted `actions` on `resources`.
-async fn agent(house: &House, owner: &Caller, actions: &[&str], resources: &[&str]) -> Client {
+/// A new agent that was granted `actions` on `resources`, and a key of it.
+pub(super) async fn agent(
+    house: &House,
+    owner: &Caller,
+    actions: &[&str],
+    resources: &[&str],
+) -> (PrincipalId, Client) {
     let tenancy = &house.world.tenancy;
     let all = OfSubject::all;
     let profile = AgentProfile {
@@ -288,10 +296,11 @@ async fn agent(house: &House, owner: &Caller, actions: &[&str], resources: &[&st
         secret,
         house.world.clock.now_ms(),
     );
-    Client {
+    let client = Client {
         service: "secretsmanager".to_owned(),
         ..client
-    }
+    };
+    (agent, client)
 }
 
 async fn permit<A: Action<Resource = OfSubject>>(
