@@ -10,6 +10,7 @@ mod faulty;
 mod handle;
 mod mutation;
 mod record;
+mod rewrap;
 mod row;
 mod rows;
 mod sqlite;
@@ -28,9 +29,10 @@ pub use handle::{
 };
 pub use mutation::{
     Accounting, Bound, CommitVersion, CompletedUpload, Conflict, Effect, Expect, Meter, Mutation,
-    PruneChanges, Rewrap, StoredLimits, UsageDelta, UsageSubject, UsageSubjectKind,
+    PruneChanges, StoredLimits, UsageDelta, UsageSubject, UsageSubjectKind,
 };
 pub use record::{RecordGuard, RecordKind, RecordQuery, RecordRow, RecordWrite, Sealing};
+pub use rewrap::{Reseal, ResealedRow, Rewrap};
 pub use row::{Authenticated, FieldSink, Row, RowTag, Unverified};
 pub use rows::{
     AuditSegmentRow, BlobRow, Body, BucketRow, Content, CredentialKind, CredentialRow, Destruction,

@@ -1,12 +1,12 @@
 //! What may be done to the catalog: one intention each, judged by itself, never "update a row".
 
 use names::{
-    BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, PrincipalId, UploadId,
-    VersionId,
+    BlobId, BucketId, BucketName, ObjectKey, OrgId, PartNumber, PrincipalId, UploadId, VersionId,
 };
 
 use super::census::{FoldedChanges, SealedRowSet};
 use super::record::{RecordGuard, RecordKind, RecordRow, RecordWrite};
+use super::rewrap::{Reseal, Rewrap};
 use super::row::{Authenticated, RowTag};
 use super::rows::{
     AuditSegmentRow, BlobRow, BucketRow, Content, CredentialRow, NameKeyRow, OrgKeyRow,
@@ -170,8 +170,12 @@ pub enum Mutation {
         /// How many rows at most.
         rows_max: u32,
     },
-    /// Puts a header, record or tag made under a newer key in the place of an older one.
+    /// Puts a header, record or tag made under a newer key in the place of an older one. A header
+    /// alone is not put in the place of one that a key that has leaked made, unless it is that of a
+    /// blob that nothing names.
     Rewrap(Vec<Rewrap>),
+    /// Puts a body that was sealed anew in the place of the same body.
+    Reseal(Box<Reseal>),
     /// Claims blobs for deletion that no row names: those in `trash` that are due by `now_ms`, and
     /// orphans among `candidates`. [`Effect::Claimed`] says which. A commit that names a claimed
     /// blob fails ([`Conflict::BlobGone`]).
@@ -236,6 +240,7 @@ impl Mutation {
             | Self::DestroyOrganization(_)
             | Self::PurgeOrganization { .. }
             | Self::Rewrap(_)
+            | Self::Reseal(_)
             | Self::ClaimBlobs { .. }
             | Self::ForgetClaims(_)
             | Self::PruneChanges(_)
@@ -435,112 +440,6 @@ pub struct UsageDelta {
     pub amount: i64,
 }
 
-/// One compare-and-set of a rotation. Each is judged by itself; [`Effect::Rewrapped`] counts those
-/// that found the old value in place.
-#[derive(Debug)]
-pub enum Rewrap {
-    /// A record, its sealed bytes rewrapped, with a new tag.
-    Record {
-        /// The tag before.
-        old: RowTag,
-        /// The same record under the new key.
-        new: Authenticated<RecordRow>,
-    },
-    /// A bucket row with a new tag.
-    Bucket {
-        /// The tag before.
-        old: RowTag,
-        /// The same row under the new key.
-        new: Authenticated<BucketRow>,
-    },
-    /// A version row with a resealed ETag and a new tag.
-    Version {
-        /// The tag before.
-        old: RowTag,
-        /// The same version under the new key.
-        new: Authenticated<VersionRow>,
-    },
-    /// New headers for the metadata record and the inline body of a version.
-    Content {
-        /// Which version.
-        version: VersionId,
-        /// The key version before.
-        old_key_version: u32,
-        /// The first 192 bytes of the metadata record.
-        metadata_header: Vec<u8>,
-        /// The first 192 bytes of the inline body, if it has one.
-        body_header: Option<Vec<u8>>,
-        /// The key version now.
-        key_version: u32,
-    },
-    /// A new header for a blob in the store.
-    Blob {
-        /// Which blob.
-        blob: BlobId,
-        /// The key version before.
-        old_key_version: u32,
-        /// The new header.
-        header: Vec<u8>,
-        /// The key version now.
-        key_version: u32,
-    },
-    /// An upload with a rewrapped record and a new tag.
-    Upload {
-        /// The tag before.
-        old: RowTag,
-        /// The same upload under the new key.
-        new: Authenticated<UploadRow>,
-    },
-    /// A part with a rewrapped record and a new tag.
-    Part {
-        /// The tag before.
-        old: RowTag,
-        /// The same part under the new key.
-        new: Authenticated<PartRow>,
-    },
-    /// A log segment with a rewrapped record.
-    AuditSegment {
-        /// Which node's chain.
-        node: NodeId,
-        /// Which segment.
-        number: u64,
-        /// The key version before.
-        old_key_version: u32,
-        /// The first 192 bytes of the record.
-        header: Vec<u8>,
-        /// The key version now.
-        key_version: u32,
-    },
-    /// The name key's record.
-    NameKey {
-        /// The key version before.
-        old_key_version: u32,
-        /// The rewrapped record.
-        new: NameKeyRow,
-    },
-    /// Platform only: an organization's row under the platform's new key.
-    Organization {
-        /// The tag before.
-        old: RowTag,
-        /// The same row.
-        new: Authenticated<OrganizationRow>,
-    },
-    /// Platform only: a credential's row under the platform's new key.
-    Credential {
-        /// The tag before.
-        old: RowTag,
-        /// The same credential, its record rewrapped.
-        new: Authenticated<CredentialRow>,
-    },
-    /// Platform only: a wrapped key's row under the platform's new key.
-    OrgKey {
-        /// The tag before.
-        old: RowTag,
-        /// The same wrapped key.
-        new: Authenticated<OrgKeyRow>,
-    },
-}
-
 /// What a mutation that succeeded did.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -552,6 +451,8 @@ pub enum Effect {
     Claimed(Vec<BlobId>),
     /// So many rows were still as they had been read.
     Rewrapped(u32),
+    /// These blobs of the body that was replaced are named by others still.
+    Resealed(Vec<BlobId>),
     /// Whether rows are left.
     Purged {
         /// Whether another round is needed.

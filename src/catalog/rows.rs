@@ -129,6 +129,9 @@ pub enum KeyState {
     Open = 1,
     /// It is being rotated away: it opens what names it, and no commit may name it any more.
     Closed = 2,
+    /// As closed, and somebody else has it: what it ever wrapped is sealed anew under another, and
+    /// never only wrapped again.
+    Leaked = 3,
 }
 
 /// A wrapped organization key. Authority: the platform.

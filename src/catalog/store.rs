@@ -477,6 +477,19 @@ pub struct TagCursor {
     pub(super) from: Vec<u8>,
 }
 
+impl TagCursor {
+    /// Before the first row that has a body: a version of an object, then a part of an upload.
+    pub fn at_bodies() -> Self {
+        Self {
+            table: BODIES,
+            from: Vec::new(),
+        }
+    }
+}
+
+/// Where versions stand in the order of a walk.
+pub(super) const BODIES: u8 = 2;
+
 /// A row with its MAC, for checking every one.
 #[derive(Debug)]
 pub enum TaggedRow {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use names::NodeId;
 
 use crate::audit::{Audit, AuditError, PlatformEvent};
+use crate::blobs::Blobs;
 use crate::catalog::{Catalog, Jobs, PlatformCatalog, SqliteStore, doors};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::drive::{Drive, DriveSettings};
 use crate::entropy::Entropy;
 use crate::keyring::Keyring;
 use crate::ops::{Administration, provision};
@@ -106,6 +108,24 @@ impl Opened {
             clock,
             entropy,
         })
+    }
+
+    /// The files of this catalog and of `blobs`.
+    pub(super) fn drive(&self, settings: &config::Drive, blobs: Arc<dyn Blobs>) -> Drive {
+        let settings = DriveSettings {
+            inline_max: settings.inline_max,
+            memory_max: settings.memory_max,
+            opaque_etags: settings.opaque_etags,
+            trash_delay: settings.trash_delay,
+        };
+        Drive::new(
+            self.catalog.clone(),
+            blobs,
+            Arc::clone(&self.keyring),
+            settings,
+            self.clock.clone(),
+            self.entropy.clone(),
+        )
     }
 
     /// Records in the platform's log what the operator is about to do to keys.

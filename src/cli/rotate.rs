@@ -9,6 +9,7 @@ use super::print;
 use super::{Outcome, Settings};
 use crate::audit::{Actor, Decision, Event};
 use crate::authz::{Operator, Rule, record_activity_as_operator};
+use crate::blobs;
 use crate::ops::{Checkpoints, Rotation};
 use crate::telemetry;
 
@@ -18,7 +19,9 @@ use crate::telemetry;
 pub(super) struct Rotate {
     #[command(flatten)]
     whose: Whose,
-    /// For a key that has leaked: encrypt the data itself again.
+    /// For a key that has leaked: encrypt the data itself again, under fresh keys. Every body is
+    /// read and written once. The old ones are deleted by the server when `[drive] trash_delay` is
+    /// over.
     #[arg(long)]
     reencrypt: bool,
     #[command(flatten)]
@@ -38,13 +41,6 @@ struct Whose {
 
 impl Rotate {
     pub(super) async fn run(self) -> Outcome {
-        if self.reencrypt {
-            return Err(
-                "--reencrypt is not implemented: a rotation wraps data keys again, and whoever \
-                 has the leaked key and old copies of the data still reads these"
-                    .into(),
-            );
-        }
         let config = self.settings.load()?;
         telemetry::init(&config.log)?;
         let opened = Opened::open(&config, Absent::Refuse).await?;
@@ -54,10 +50,17 @@ impl Rotate {
             None => OrgId::PLATFORM,
         };
         match org.is_platform() {
-            true => opened.record(format!("operator {ACTION} {org}")).await?,
+            true => {
+                opened
+                    .record(format!("operator {} {org}", self.action()))
+                    .await?
+            }
             false => {
                 let permit = record_activity_as_operator(&operator, org);
-                opened.audit.record(permit, event(&opened)).await?;
+                opened
+                    .audit
+                    .record(permit, event(&opened, self.action()))
+                    .await?;
             }
         }
         let checkpoints = Arc::new(Checkpoints::new(
@@ -70,11 +73,15 @@ impl Rotate {
         let rotation = Rotation::new(
             opened.jobs.clone(),
             Arc::clone(&opened.keyring),
+            Arc::new(opened.drive(&config.drive, blobs::open(&config.blobs)?)),
             checkpoints,
             opened.node,
             opened.clock.clone(),
         );
-        let rotated = rotation.rotate(&operator, org).await?;
+        let rotated = match self.reencrypt {
+            true => rotation.reencrypt(&operator, org).await?,
+            false => rotation.rotate(&operator, org).await?,
+        };
         print::json(&rotated)?;
         match rotated.damaged.len() {
             0 => Ok(()),
@@ -86,13 +93,23 @@ impl Rotate {
     }
 }
 
-fn event(opened: &Opened) -> Event {
+impl Rotate {
+    /// As the activity log has it.
+    fn action(&self) -> &'static str {
+        match self.reencrypt {
+            true => "bulkhead:ReencryptData",
+            false => "bulkhead:RotateKey",
+        }
+    }
+}
+
+fn event(opened: &Opened, action: &'static str) -> Event {
     Event {
         at_ms: opened.clock.now_ms(),
         request_id: Uuid::from_bytes(opened.entropy.uuid_v7(opened.clock.now_ms())).to_string(),
         actor: Actor::operator(),
         source: None,
-        action: ACTION,
+        action,
         operation: None,
         resource: "*".to_owned(),
         rule: Some(Rule::Operator),
@@ -100,5 +117,3 @@ fn event(opened: &Opened) -> Event {
         bytes: (0, 0),
     }
 }
-
-const ACTION: &str = "bulkhead:RotateKey";

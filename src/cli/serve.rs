@@ -19,7 +19,7 @@ use crate::authn::{Authn, OpenId, OpenIdProvider};
 use crate::authz::Operator;
 use crate::blobs::{self, Blobs};
 use crate::config::{self, Config};
-use crate::drive::{Drive, DriveSettings};
+use crate::drive::Drive;
 use crate::http::api::{Api, Parts};
 use crate::http::kv::Kv;
 use crate::http::net::{Certificates, Listener, Stop};
@@ -157,14 +157,7 @@ impl House {
             opened.audit.register(registry);
             metering.register(registry);
         });
-        let drive = Drive::new(
-            opened.catalog.clone(),
-            Arc::clone(&blobs),
-            Arc::clone(&opened.keyring),
-            drive_settings(&config.drive),
-            clock.clone(),
-            entropy.clone(),
-        );
+        let drive = opened.drive(&config.drive, Arc::clone(&blobs));
         let vault = Arc::new(Vault::new(
             opened.catalog.clone(),
             Arc::clone(&opened.keyring),
@@ -512,15 +505,6 @@ async fn show_first_key(config: &Config, opened: &Opened) -> Outcome {
     };
     first_start(&act, &opened.administration, show).await?;
     Ok(())
-}
-
-fn drive_settings(settings: &config::Drive) -> DriveSettings {
-    DriveSettings {
-        inline_max: settings.inline_max,
-        memory_max: settings.memory_max,
-        opaque_etags: settings.opaque_etags,
-        trash_delay: settings.trash_delay,
-    }
 }
 
 /// Providers as the settings name them, whose form has been checked.

@@ -113,7 +113,11 @@ impl<A: Action> Session<A> {
                 Err(Conflict::KeyClosed { .. }) => {
                     let before = Arc::clone(self.keys());
                     self.reopen_keys().await?;
-                    draft.rewrap(&before, self.keys())?;
+                    if let DraftBody::Blobs { slices, new_blobs } = &mut draft.body {
+                        self.shared
+                            .reseal_new(&before, self.keys(), slices, new_blobs)
+                            .await?;
+                    }
                 }
                 Err(Conflict::BlobGone(blob)) => return Err(NotCommitted::BlobGone(blob)),
                 Err(Conflict::Missing) => {
@@ -193,14 +197,6 @@ impl Draft {
             modified_ms,
         )
     }
-
-    /// Wraps the headers of new blobs under the newest key. Their bytes stay as they were sealed.
-    fn rewrap(&mut self, before: &OrgKeys, keys: &OrgKeys) -> Result<(), DriveError> {
-        match &mut self.body {
-            DraftBody::Inline(_) => Ok(()),
-            DraftBody::Blobs { new_blobs, .. } => rewrap(before, keys, Place::Object, new_blobs),
-        }
-    }
 }
 
 impl From<DriveError> for NotCommitted {
@@ -240,22 +236,4 @@ pub(super) fn object_footer(
         modified_ms,
     }
     .encode()
-}
-
-/// Wraps the headers of blobs that no row names yet under the newest key. They were begun with
-/// the keys as they were `before`.
-pub(super) fn rewrap(
-    before: &OrgKeys,
-    keys: &OrgKeys,
-    place: Place<'_>,
-    blobs: &mut [BlobRow],
-) -> Result<(), DriveError> {
-    for blob in blobs {
-        let header = keys
-            .take_over_header(before, place, &blob.header)
-            .map_err(DriveError::sealing)?;
-        blob.key_version = header.kek_version();
-        blob.header = header.as_bytes().to_vec();
-    }
-    Ok(())
 }

@@ -1,13 +1,14 @@
 use envelope::{Place, Whole};
 use names::{BucketId, ObjectKey, VersionId};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::batch::CHUNK;
 use super::record::ObjectRecord;
 use super::session::Session;
 use super::{DriveError, Etag, ObjectInfo};
 use crate::authz::Action;
-use crate::catalog::{Body, Content, Slice, Unverified, VersionRow};
+use crate::catalog::{Authenticated, Body, Content, Slice, Unverified, VersionRow};
 use crate::keyring::{OrgKeys, Record};
 
 /// An object as it was found: its row verified, its metadata opened, and where its bytes are as
@@ -113,20 +114,84 @@ impl Object {
         let Body::Inline(sealed) = &self.body else {
             return Ok(None);
         };
-        let what = || format!("the body of {}", name(&self.row));
-        // The row's digest covers the commitment, so the one in the header is the one meant.
-        let commitment = sealed
-            .get(COMMITMENT)
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(|| DriveError::damaged(what(), "it is cut"))?;
-        let whole = keys
-            .open_whole(Place::Object, &commitment, sealed)
-            .map_err(|refused| DriveError::damaged(what(), refused))?;
-        match whole.plaintext.len() as u64 == self.row.size {
-            true => Ok(Some(whole)),
-            false => Err(DriveError::damaged(what(), "it has another length")),
-        }
+        open_inline(keys, &self.row, sealed).map(Some)
     }
+}
+
+/// Opens a body that is kept in a row.
+pub(super) fn open_inline(
+    keys: &OrgKeys,
+    row: &VersionRow,
+    sealed: &[u8],
+) -> Result<Whole, DriveError> {
+    let what = || format!("the body of {}", name(row));
+    // The row's digest covers the commitment, so the one in the header is the one meant.
+    let commitment = sealed
+        .get(COMMITMENT)
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| DriveError::damaged(what(), "it is cut"))?;
+    let whole = keys
+        .open_whole(Place::Object, &commitment, sealed)
+        .map_err(|refused| DriveError::damaged(what(), refused))?;
+    match whole.plaintext.len() as u64 == row.size {
+        true => Ok(whole),
+        false => Err(DriveError::damaged(what(), "it has another length")),
+    }
+}
+
+/// A version as it is stored: its row verified, and what is sealed beside it opened.
+pub(super) struct Opened {
+    pub(super) row: VersionRow,
+    etag: Etag,
+    metadata: Zeroizing<Vec<u8>>,
+}
+
+/// Believes a version and what it holds.
+pub(super) fn open_stored(
+    keys: &OrgKeys,
+    claimed: Unverified<VersionRow>,
+    content: &Content,
+) -> Result<Opened, DriveError> {
+    let key_version = claimed.tag().key_version;
+    let what = name(claimed.unverified());
+    let row = keys
+        .verify(claimed)
+        .map_err(|refused| DriveError::damaged(what, refused))?;
+    let etag = open_etag(keys, &row, key_version)?;
+    let metadata = open_metadata(keys, &row, content)?;
+    Ok(Opened {
+        row,
+        etag,
+        metadata,
+    })
+}
+
+/// The same version under the newest key, with a body that is the same, too.
+pub(super) fn reseal_row(
+    keys: &OrgKeys,
+    opened: &Opened,
+    body: Body,
+) -> Result<(Authenticated<VersionRow>, Content), DriveError> {
+    let row = &opened.row;
+    let primary_key = [row.org.bytes().as_slice(), row.version.bytes()];
+    let metadata = keys.seal_record(place(&primary_key), &opened.metadata);
+    let content = Content {
+        metadata: metadata.map_err(DriveError::sealing)?,
+        body,
+        key_version: keys.newest_version(),
+    };
+    let cut = || DriveError::damaged(name(row), "it is sealed too short");
+    let new = VersionRow {
+        etag: keys
+            .seal_etag(row.bucket, row.version, &opened.etag.bytes)
+            .map_err(DriveError::sealing)?,
+        content_digest: digest(&content).ok_or_else(cut)?,
+        ..row.clone()
+    };
+    Ok((
+        keys.authenticate(new).map_err(DriveError::sealing)?,
+        content,
+    ))
 }
 
 /// Opens the ETag of a verified row.
@@ -167,12 +232,22 @@ pub(super) fn name(row: &VersionRow) -> String {
     format!("version {version} of organization {org}")
 }
 
-/// Checks that the content is the one of the row, and opens its metadata.
+/// Checks that the content is the one of the row, and reads its metadata.
 fn open_content(
     keys: &OrgKeys,
     row: &VersionRow,
     content: &Content,
 ) -> Result<ObjectRecord, DriveError> {
+    let opened = open_metadata(keys, row, content)?;
+    ObjectRecord::decode(&opened).map_err(|malformed| malformed.in_row(name(row)))
+}
+
+/// Checks that the content is the one of the row, and opens its metadata.
+fn open_metadata(
+    keys: &OrgKeys,
+    row: &VersionRow,
+    content: &Content,
+) -> Result<Zeroizing<Vec<u8>>, DriveError> {
     let damaged = |reason: &str| DriveError::damaged(name(row), reason);
     if digest(content) != Some(row.content_digest) {
         return Err(damaged("it holds another content than its row says"));
@@ -183,10 +258,8 @@ fn open_content(
         return Err(damaged("its slices do not make up its size"));
     }
     let (org, version) = (row.org, row.version);
-    let opened = keys
-        .open_record(place(&[org.bytes(), version.bytes()]), &content.metadata)
-        .map_err(|refused| DriveError::damaged(name(row), refused))?;
-    ObjectRecord::decode(&opened).map_err(|malformed| malformed.in_row(name(row)))
+    keys.open_record(place(&[org.bytes(), version.bytes()]), &content.metadata)
+        .map_err(|refused| DriveError::damaged(name(row), refused))
 }
 
 /// Whether slices lie within their blobs, and together are `size` bytes long.

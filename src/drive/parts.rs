@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use envelope::Place;
 use names::{BucketId, ObjectKey, PartNumber, UploadId};
+use zeroize::Zeroizing;
 
 use super::bodies::Received;
-use super::commit::rewrap;
 use super::list::PAGE_MAX;
 use super::object::are_whole;
 use super::record::{Footer, Origin, PartRecord, UploadRecord};
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::authz::{Action, Allowance, ListParts, PutPart, Receipt};
 use crate::catalog::{
-    Accounting, BlobRow, BucketRow, Conflict, Mutation, PartRow, Slice, Unverified,
+    Accounting, Authenticated, BlobRow, BucketRow, Conflict, Mutation, PartRow, Slice, Unverified,
 };
 use crate::keyring::{OrgKeys, Record};
 
@@ -153,7 +153,10 @@ impl Session<PutPart> {
                 Err(Conflict::KeyClosed { .. }) => {
                     let before = Arc::clone(self.keys());
                     self.reopen_keys().await?;
-                    rewrap(&before, self.keys(), Place::Part, &mut draft.new_blobs)?;
+                    let (slices, new_blobs) = (&mut draft.slices, &mut draft.new_blobs);
+                    self.shared
+                        .reseal_new(&before, self.keys(), slices, new_blobs)
+                        .await?;
                 }
                 Err(Conflict::BlobGone(_)) => return Err(PartRefused::BlobGone),
                 Err(Conflict::Missing) => return Err(DriveError::NoSuchUpload.into()),
@@ -221,7 +224,7 @@ impl<A: Action> Session<A> {
                 return Err(damaged("it is a part of another upload"));
             }
             if !are_whole(&row.slices, row.size) {
-                return Err(damaged("its slices do not make up its size"));
+                return Err(damaged(NOT_WHOLE));
             }
             let record = open(keys, &row)?;
             Ok(Part { row, record })
@@ -295,13 +298,50 @@ fn wanted(
     }
 }
 
-fn open(keys: &OrgKeys, row: &PartRow) -> Result<PartRecord, DriveError> {
+/// Believes a part as it is stored, and opens what is sealed in it.
+pub(super) fn open_stored(
+    keys: &OrgKeys,
+    claimed: Unverified<PartRow>,
+) -> Result<(PartRow, Zeroizing<Vec<u8>>), DriveError> {
+    let what = name_of(claimed.unverified());
+    let row = keys
+        .verify(claimed)
+        .map_err(|refused| DriveError::damaged(what, refused))?;
+    if !are_whole(&row.slices, row.size) {
+        return Err(DriveError::damaged(name_of(&row), NOT_WHOLE));
+    }
+    let metadata = open_metadata(keys, &row)?;
+    Ok((row, metadata))
+}
+
+/// The same part under the newest key, with slices that hold the same bytes.
+pub(super) fn reseal_part(
+    keys: &OrgKeys,
+    row: &PartRow,
+    metadata: &[u8],
+    slices: &[Slice],
+) -> Result<Authenticated<PartRow>, DriveError> {
     let number = row.part.value().to_be_bytes();
     let primary_key: [&[u8]; 3] = [row.org.bytes(), row.upload.bytes(), &number];
-    let opened = keys
-        .open_record(place(&primary_key), &row.metadata)
-        .map_err(|refused| DriveError::damaged(name_of(row), refused))?;
+    let metadata = keys.seal_record(place(&primary_key), metadata);
+    let new = PartRow {
+        metadata: metadata.map_err(DriveError::sealing)?,
+        slices: slices.to_vec(),
+        ..row.clone()
+    };
+    keys.authenticate(new).map_err(DriveError::sealing)
+}
+
+fn open(keys: &OrgKeys, row: &PartRow) -> Result<PartRecord, DriveError> {
+    let opened = open_metadata(keys, row)?;
     PartRecord::decode(&opened).map_err(|malformed| malformed.in_row(name_of(row)))
+}
+
+fn open_metadata(keys: &OrgKeys, row: &PartRow) -> Result<Zeroizing<Vec<u8>>, DriveError> {
+    let number = row.part.value().to_be_bytes();
+    let primary_key: [&[u8]; 3] = [row.org.bytes(), row.upload.bytes(), &number];
+    keys.open_record(place(&primary_key), &row.metadata)
+        .map_err(|refused| DriveError::damaged(name_of(row), refused))
 }
 
 fn name_of(row: &PartRow) -> String {
@@ -319,3 +359,5 @@ fn place<'a>(primary_key: &'a [&'a [u8]]) -> Record<'a> {
         column: "metadata",
     }
 }
+
+const NOT_WHOLE: &str = "its slices do not make up its size";

@@ -216,11 +216,7 @@ impl ObjectReader {
         };
         // Its header may have been wrapped under a newer key since the version was read.
         self.session.know_key(row.key_version).await?;
-        let place = match slice.kind {
-            OBJECT => Place::Object,
-            PART => Place::Part,
-            _ => return Err(damaged(&"no body is of its kind").into()),
-        };
+        let place = place_of(slice.kind).ok_or_else(|| damaged(&"no body is of its kind"))?;
         let opener = self
             .session
             .keys()
@@ -338,6 +334,15 @@ pub(super) fn stretches(slices: &[Slice], range: &Range<u64>) -> VecDeque<Stretc
         start = end;
     }
     found
+}
+
+/// The place of a body whose header is of this kind.
+pub(super) fn place_of(kind: u8) -> Option<Place<'static>> {
+    match kind {
+        OBJECT => Some(Place::Object),
+        PART => Some(Place::Part),
+        _ => None,
+    }
 }
 
 /// What a reader of `length` bytes holds: the blob store's reader two buffers, and this one a

@@ -54,6 +54,15 @@ pub(super) struct Shared {
     pub(super) sequences: Sequences,
 }
 
+impl Shared {
+    /// When what is replaced now may be collected.
+    pub(super) fn trash_not_before_ms(&self) -> u64 {
+        let delay = self.settings.trash_delay.as_millis();
+        let delay_ms = u64::try_from(delay).unwrap_or(u64::MAX);
+        self.clock.now_ms().saturating_add(delay_ms)
+    }
+}
+
 /// What a call gives, with its receipt.
 pub(super) type Done<T> = Result<(T, Receipt), DriveError>;
 
@@ -82,6 +91,10 @@ impl Drive {
                 sequences: Sequences::default(),
             }),
         }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Up to `max` buckets whose names begin with `prefix` and come after `after`, and whether

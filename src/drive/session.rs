@@ -169,11 +169,9 @@ impl<A: Action> Session<A> {
             let reason = "the allowance is another organization's".to_owned();
             return Err(DriveError::Unavailable(reason));
         }
-        let delay = self.shared.settings.trash_delay.as_millis();
-        let delay_ms = u64::try_from(delay).unwrap_or(u64::MAX);
         Ok(Accounting {
             hour_ms: allowance.hour_ms(),
-            trash_not_before_ms: self.shared.clock.now_ms().saturating_add(delay_ms),
+            trash_not_before_ms: self.shared.trash_not_before_ms(),
             limits: StoredLimits {
                 bytes_max: self.permit.limits().of(Limit::StoredBytes),
                 objects_max: self.permit.limits().of(Limit::Objects),

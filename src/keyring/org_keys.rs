@@ -161,6 +161,11 @@ impl OrgKeys {
         self.rewrap_at(record.place(), sealed)
     }
 
+    /// Seals a record anew under the newest version, with a data key that no other ever wrapped.
+    pub fn reseal_record(&self, record: Record<'_>, sealed: &[u8]) -> Result<Vec<u8>, RowRefused> {
+        self.reseal_at(record.place(), sealed)
+    }
+
     /// Seals a record or secret for its place.
     pub(super) fn seal_at(&self, place: Place<'_>, bytes: &[u8]) -> Result<Vec<u8>, RowRefused> {
         let chance = Chance(&self.entropy);
@@ -186,6 +191,11 @@ impl OrgKeys {
         let place = self.placed(place);
         let rewrapped = envelope::rewrap_record(old, &self.newest, &place, sealed, &chance)?;
         Ok(rewrapped)
+    }
+
+    /// Seals a record or secret anew under the newest version.
+    pub(super) fn reseal_at(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, RowRefused> {
+        self.seal_at(place, &self.open_at(place, sealed)?)
     }
 
     /// Seals the ETag of a version under the newest key.
@@ -262,22 +272,10 @@ impl OrgKeys {
 
     /// Wraps the header of a body under the newest version; its chunks stay as they are.
     pub fn rewrap_header(&self, place: Place<'_>, old: &[u8]) -> Result<Header, RowRefused> {
-        self.take_over_header(self, place, old)
-    }
-
-    /// Wraps the header of a body that was begun with `before`, an earlier state of these keys,
-    /// under the newest version. The version that it names may have been deleted since: nothing
-    /// that is stored named it yet.
-    pub fn take_over_header(
-        &self,
-        before: &Self,
-        place: Place<'_>,
-        old: &[u8],
-    ) -> Result<Header, RowRefused> {
         let old = Header::parse(old)?;
         let commitment = old.commitment();
         let expected = self.expected(place, old.blob_id(), &commitment);
-        let kek = before.version(old.kek_version())?;
+        let kek = self.version(old.kek_version())?;
         Ok(old.rewrap(kek, &self.newest, &expected, &Chance(&self.entropy))?)
     }
 

@@ -89,6 +89,19 @@ impl OrgKeys {
         row.sealed = at_place(&row, |place| self.rewrap_at(place, &row.sealed))?;
         Ok((old, self.authenticate(row)?))
     }
+
+    /// Seals a record that is what was written anew under the newest version of the key, with a
+    /// data key that no other ever wrapped, and returns the tag that it carried. What it says and
+    /// its sequence stay as they are.
+    pub fn reseal_row(
+        &self,
+        claimed: Unverified<RecordRow>,
+    ) -> Result<(RowTag, Authenticated<RecordRow>), RowRefused> {
+        let old = claimed.tag();
+        let mut row = self.verify(claimed)?;
+        row.sealed = at_place(&row, |place| self.reseal_at(place, &row.sealed))?;
+        Ok((old, self.authenticate(row)?))
+    }
 }
 
 /// Does something at the place that a record is sealed for (see [`RecordKind::sealing`]).

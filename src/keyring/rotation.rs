@@ -99,6 +99,27 @@ impl Keyring {
     /// Closes a version of the key of the job's organization: no commit may name it any more.
     /// Closing it again changes nothing.
     pub async fn close_version(&self, job: &JobCatalog, version: u32) -> Result<(), RotationError> {
+        self.end_writes(job, version, KeyState::Closed).await
+    }
+
+    /// Closes a version of the key of the job's organization that somebody else has, if it is not
+    /// closed yet: what it ever wrapped is to be sealed anew. Done again, it changes nothing.
+    pub async fn condemn_version(
+        &self,
+        job: &JobCatalog,
+        version: u32,
+    ) -> Result<(), RotationError> {
+        self.end_writes(job, version, KeyState::Leaked).await
+    }
+
+    /// Puts a version into a state in which no commit may name it. A key that has leaked stays
+    /// one that has.
+    async fn end_writes(
+        &self,
+        job: &JobCatalog,
+        version: u32,
+        state: KeyState,
+    ) -> Result<(), RotationError> {
         let rows = self.verified(job).await?;
         let is_open = |row: &OrgKeyRow| row.state == KeyState::Open;
         if !rows
@@ -111,13 +132,13 @@ impl Keyring {
             .into_iter()
             .find(|(_, row)| row.version == version)
             .ok_or(RotationError::NoVersion { version })?;
-        if !is_open(&row) {
+        if row.state == state || row.state == KeyState::Leaked {
             return Ok(());
         }
         let sequence = row.sequence + 1;
         let new = self
             .authenticated(OrgKeyRow {
-                state: KeyState::Closed,
+                state,
                 sequence,
                 ..row
             })

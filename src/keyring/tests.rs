@@ -285,6 +285,42 @@ fn a_record_moves_to_the_newest_key_as_it_is() {
     }
 }
 
+#[test]
+fn a_record_is_sealed_anew_under_a_data_key_that_the_old_key_never_wrapped() {
+    let (before, both, after) = (keys(1, 1..=1), keys(1, 1..=2), keys(1, 2..=2));
+    // All of them draw from one seed; these must not draw the same again.
+    let drawn = both.seal_row(draft(RecordKind::Grant), b"");
+    assert!(drawn.is_ok());
+    for kind in [RecordKind::Grant, RecordKind::SecretVersion] {
+        let record = before.seal_row(draft(kind), b"private").unwrap();
+        let (old, moved) = both.reseal_row(kept(&record)).unwrap();
+        assert_eq!((old, moved.tag().key_version), (record.tag(), 2));
+        let (row, bytes) = after.open_row(kept(&moved)).unwrap();
+        assert_eq!(bytes.as_slice(), b"private");
+        let sealed = record.row().sealed.clone();
+        assert_ne!(row.sealed[32..48], sealed[32..48], "its identity");
+        assert_ne!(row.sealed[160..192], sealed[160..192], "its commitment");
+        assert_ne!(row.sealed[192..], sealed[192..], "its bytes");
+        assert_eq!(RecordRow { sealed, ..row }, *record.row());
+        let mut altered = record.row().clone();
+        altered.state = 2;
+        let altered = Unverified::new(altered, record.tag());
+        assert!(both.reseal_row(altered).is_err());
+    }
+    let record = Record {
+        table: "contents",
+        primary_key: &[b"a", b"b"],
+        column: "metadata",
+    };
+    let sealed = before.seal_record(record, b"kept").unwrap();
+    let anew = both.reseal_record(record, &sealed).unwrap();
+    assert_ne!(anew[192..], sealed[192..]);
+    assert_eq!(**after.open_record(record, &anew).unwrap(), *b"kept");
+    let mut damaged = sealed;
+    damaged[200] ^= 1;
+    assert!(both.reseal_record(record, &damaged).is_err());
+}
+
 #[tokio::test]
 async fn blind_names_are_an_organizations_own_and_outlive_its_keys() {
     let world = Place::new().start().await;

@@ -4,6 +4,7 @@ use super::checkpoint::CheckpointError;
 use crate::audit::AuditError;
 use crate::blobs::BlobError;
 use crate::catalog::{CatalogError, CommitError, Conflict};
+use crate::drive::DriveError;
 use crate::keyring::{KeyringError, RootFileError, RotationError, RowRefused};
 
 /// Why a job of the operator's did not come to its end. Every one of them may be started again.
@@ -79,6 +80,9 @@ pub enum OpsError {
     /// The checkpoint file cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A body could not be sealed anew.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
     /// The blob store failed.
     #[error(transparent)]
     Blobs(#[from] BlobError),

@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::time::Duration;
 
 use names::NodeId;
@@ -69,6 +70,17 @@ impl Lock {
         }
         self.renewed = now;
         Ok(())
+    }
+
+    /// Keeps the lock while a long step is under way, which ends where it stands if it is lost.
+    pub(super) async fn during<T>(&mut self, step: impl Future<Output = T>) -> Result<T, OpsError> {
+        let mut step = pin!(step);
+        loop {
+            tokio::select! {
+                done = &mut step => return Ok(done),
+                () = tokio::time::sleep(RENEW_AFTER) => self.keep().await?,
+            }
+        }
     }
 
     /// Gives the lock back, whatever came of the job.

@@ -3,7 +3,7 @@ use names::OrgId;
 
 use crate::catalog::{
     AuditSegmentRow, BlobRow, Body, Content, CredentialRow, NameKeyRow, NamesKey, PartRow, Rewrap,
-    Row, Unverified, UploadRow, VersionRow,
+    Row, TaggedRow, Unverified, UploadRow, VersionRow,
 };
 use crate::keyring::{OrgKeys, Record, RowRefused};
 
@@ -37,20 +37,59 @@ pub(super) fn rewrap(named: NamesKey, keys: &OrgKeys) -> Result<Rewrap, RowRefus
             }
         }
         NamesKey::Blob(row) => blob(&row, keys)?,
-        NamesKey::Upload(row) => upload(row, keys)?,
+        NamesKey::Upload(row) => upload(row, keys, OrgKeys::rewrap_record)?,
         NamesKey::Part(row) => part(row, keys)?,
-        NamesKey::AuditSegment(row) => segment(&row, keys)?,
-        NamesKey::NameKey(row) => name_key(row, keys)?,
+        NamesKey::AuditSegment(row) => {
+            let sealed = segment(&row, keys, OrgKeys::rewrap_record)?;
+            Rewrap::AuditSegment {
+                node: row.node,
+                number: row.number,
+                old_key_version: row.key_version,
+                header: header_of(&sealed)?.as_bytes().to_vec(),
+                key_version: keys.newest_version(),
+            }
+        }
+        NamesKey::NameKey(row) => name_key(row, keys, OrgKeys::rewrap_record)?,
         NamesKey::Organization(row) => Rewrap::Organization {
             old: row.tag(),
             new: keys.authenticate(keys.verify(row)?)?,
         },
-        NamesKey::Credential(row) => credential(row, keys)?,
+        NamesKey::Credential(row) => credential(row, keys, OrgKeys::rewrap_record)?,
         NamesKey::OrgKey(row) => Rewrap::OrgKey {
             old: row.tag(),
             new: keys.authenticate(keys.verify(row)?)?,
         },
     })
+}
+
+/// Seals what names a version of the organization's key that has leaked under the newest one, with a
+/// data key that no other ever wrapped. Nothing for what has a body: that is the Drive's.
+///
+/// A blob gets a new header alone, which the catalog takes for those in the trash: their readers
+/// end, and then they are deleted.
+pub(super) fn seal_anew(named: NamesKey, keys: &OrgKeys) -> Result<Option<Rewrap>, RowRefused> {
+    Ok(Some(match named {
+        NamesKey::Version(_) | NamesKey::Content(..) | NamesKey::Part(_) => return Ok(None),
+        NamesKey::Record(row) => {
+            let (old, new) = keys.reseal_row(row)?;
+            Rewrap::Record { old, new }
+        }
+        NamesKey::Upload(row) => upload(row, keys, OrgKeys::reseal_record)?,
+        NamesKey::AuditSegment(row) => Rewrap::SealedSegment {
+            node: row.node,
+            number: row.number,
+            old_key_version: row.key_version,
+            sealed: segment(&row, keys, OrgKeys::reseal_record)?,
+            key_version: keys.newest_version(),
+        },
+        NamesKey::NameKey(row) => name_key(row, keys, OrgKeys::reseal_record)?,
+        NamesKey::Credential(row) => credential(row, keys, OrgKeys::reseal_record)?,
+        // Nothing is sealed in these.
+        NamesKey::Blob(_)
+        | NamesKey::Bucket(_)
+        | NamesKey::Organization(_)
+        | NamesKey::OrgKey(_) => rewrap(named, keys)?,
+    }))
 }
 
 /// Names a thing for the operator: its table and its primary key.
@@ -79,6 +118,18 @@ pub(super) fn describe(named: &NamesKey) -> String {
             let row = row.unverified();
             format!("org_keys {} {}", row.org, row.version)
         }
+    }
+}
+
+/// Names a row that may have a body as [`describe`] does.
+pub(super) fn describe_row(row: &TaggedRow) -> String {
+    match row {
+        TaggedRow::Version(row, ..) => format!("versions {}", row.unverified().version),
+        TaggedRow::Part(row, _) => {
+            let row = row.unverified();
+            format!("upload_parts {} {}", row.upload, row.part.value())
+        }
+        _ => "a row without a body".to_owned(),
     }
 }
 
@@ -122,12 +173,12 @@ fn blob(row: &BlobRow, keys: &OrgKeys) -> Result<Rewrap, RowRefused> {
     })
 }
 
-fn upload(row: Unverified<UploadRow>, keys: &OrgKeys) -> Result<Rewrap, RowRefused> {
+fn upload(row: Unverified<UploadRow>, keys: &OrgKeys, renew: Renew) -> Result<Rewrap, RowRefused> {
     let old = row.tag();
     let row = keys.verify(row)?;
     let primary_key = [row.org.bytes().as_slice(), row.upload.bytes()];
     let place = record(UploadRow::TABLE, &primary_key, "metadata");
-    let metadata = keys.rewrap_record(place, &row.metadata)?;
+    let metadata = renew(keys, place, &row.metadata)?;
     let new = keys.authenticate(UploadRow { metadata, ..row })?;
     Ok(Rewrap::Upload { old, new })
 }
@@ -143,27 +194,20 @@ fn part(row: Unverified<PartRow>, keys: &OrgKeys) -> Result<Rewrap, RowRefused> 
     Ok(Rewrap::Part { old, new })
 }
 
-fn segment(row: &AuditSegmentRow, keys: &OrgKeys) -> Result<Rewrap, RowRefused> {
+/// The whole record; a header is its first bytes.
+fn segment(row: &AuditSegmentRow, keys: &OrgKeys, renew: Renew) -> Result<Vec<u8>, RowRefused> {
     ours(row.org, keys, "audit_segments")?;
     let number = row.number.to_be_bytes();
     let primary_key = [row.org.bytes().as_slice(), row.node.bytes(), &number];
-    let sealed = keys.rewrap_record(
-        record("audit_segments", &primary_key, "events"),
-        &row.sealed,
-    )?;
-    Ok(Rewrap::AuditSegment {
-        node: row.node,
-        number: row.number,
-        old_key_version: row.key_version,
-        header: header_of(&sealed)?.as_bytes().to_vec(),
-        key_version: keys.newest_version(),
-    })
+    let place = record("audit_segments", &primary_key, "events");
+    renew(keys, place, &row.sealed)
 }
 
-fn name_key(row: NameKeyRow, keys: &OrgKeys) -> Result<Rewrap, RowRefused> {
+fn name_key(row: NameKeyRow, keys: &OrgKeys, renew: Renew) -> Result<Rewrap, RowRefused> {
     ours(row.org, keys, "name_keys")?;
     let primary_key = [row.org.bytes().as_slice()];
-    let sealed = keys.rewrap_record(record("name_keys", &primary_key, "name_key"), &row.sealed)?;
+    let place = record("name_keys", &primary_key, "name_key");
+    let sealed = renew(keys, place, &row.sealed)?;
     Ok(Rewrap::NameKey {
         old_key_version: row.key_version,
         new: NameKeyRow {
@@ -174,15 +218,22 @@ fn name_key(row: NameKeyRow, keys: &OrgKeys) -> Result<Rewrap, RowRefused> {
     })
 }
 
-fn credential(row: Unverified<CredentialRow>, keys: &OrgKeys) -> Result<Rewrap, RowRefused> {
+fn credential(
+    row: Unverified<CredentialRow>,
+    keys: &OrgKeys,
+    renew: Renew,
+) -> Result<Rewrap, RowRefused> {
     let old = row.tag();
     let row = keys.verify(row)?;
     let primary_key = [row.lookup.as_slice()];
     let place = record(CredentialRow::TABLE, &primary_key, "secret");
-    let sealed = keys.rewrap_record(place, &row.sealed)?;
+    let sealed = renew(keys, place, &row.sealed)?;
     let new = keys.authenticate(CredentialRow { sealed, ..row })?;
     Ok(Rewrap::Credential { old, new })
 }
+
+/// How a sealed record comes under the newest key: by a new wrap of its data key, or sealed anew.
+type Renew = fn(&OrgKeys, Record<'_>, &[u8]) -> Result<Vec<u8>, RowRefused>;
 
 /// Rows without a MAC: the record's place binds it, and the place is ours.
 fn ours(org: OrgId, keys: &OrgKeys, table: &'static str) -> Result<(), RowRefused> {

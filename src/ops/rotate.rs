@@ -7,12 +7,14 @@ use serde::Serialize;
 use super::OpsError;
 use super::checkpoint::Checkpoints;
 use super::lock::Lock;
+use super::reencrypt::SealedAnew;
 use super::rewrap::{describe, rewrap};
 use super::scrub::scrub;
 use crate::authz::Operator;
-use crate::catalog::{CommitError, Conflict, Effect, JobCatalog, Jobs, Mutation};
+use crate::catalog::{CommitError, Conflict, Effect, JobCatalog, Jobs, KeyState, Mutation};
 use crate::clock::Clock;
-use crate::keyring::Keyring;
+use crate::drive::Drive;
+use crate::keyring::{KeyVersion, Keyring};
 
 /// Rotates organizations' keys, and the platform's, while all of them work on.
 ///
@@ -22,10 +24,14 @@ use crate::keyring::Keyring;
 ///  writes take 2    commits that name 1 fail and wrap again   delete 1 ── scrub
 /// ```
 ///
+/// A key that has leaked is rotated likewise, but what it wrapped is sealed anew: a new wrap would
+/// not take the data keys back from whoever has it.
+///
 /// Where it stands is read from the keys' own rows, so that it goes on wherever a crash ended it.
 pub struct Rotation {
     jobs: Jobs,
-    keyring: Arc<Keyring>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) drive: Arc<Drive>,
     checkpoints: Arc<Checkpoints>,
     node: NodeId,
     clock: Clock,
@@ -42,8 +48,11 @@ pub struct Rotated {
     pub resumed: bool,
     /// The versions that were deleted.
     pub deleted: Vec<u32>,
-    /// How many things were put under the new version.
+    /// How many things were put under the new version, their data keys wrapped again.
     pub rewrapped: u64,
+    /// What was sealed under fresh data keys, if the old versions had leaked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed_anew: Option<SealedAnew>,
     /// What was not what was written. It was left as it is, and keeps its version from being
     /// deleted.
     pub damaged: Vec<String>,
@@ -56,6 +65,7 @@ impl Rotation {
     pub fn new(
         jobs: Jobs,
         keyring: Arc<Keyring>,
+        drive: Arc<Drive>,
         checkpoints: Arc<Checkpoints>,
         node: NodeId,
         clock: Clock,
@@ -63,6 +73,7 @@ impl Rotation {
         Self {
             jobs,
             keyring,
+            drive,
             checkpoints,
             node,
             clock,
@@ -72,20 +83,46 @@ impl Rotation {
     /// Rotates the key of an organization, or of the platform (organization 0); ends the rotation
     /// that is under way, if there is one.
     pub async fn rotate(&self, _operator: &Operator, org: OrgId) -> Result<Rotated, OpsError> {
+        self.run(org, Reason::Routine).await
+    }
+
+    /// Rotates a key that has leaked: all that its versions ever reached is sealed anew. Ends the
+    /// re-encryption that is under way, if there is one; after a rotation that is, another version
+    /// is made, since what that one has wrapped already is known to whoever has the key.
+    pub async fn reencrypt(&self, _operator: &Operator, org: OrgId) -> Result<Rotated, OpsError> {
+        self.run(org, Reason::Leak).await
+    }
+
+    async fn run(&self, org: OrgId, reason: Reason) -> Result<Rotated, OpsError> {
         let name = format!("rotate {org}");
         let mut lock = Lock::demand(&self.jobs, name, self.node, &self.clock).await?;
-        let outcome = self.under(&mut lock, org).await;
+        let outcome = self.under(&mut lock, org, reason).await;
         lock.release().await;
         outcome
     }
 
-    async fn under(&self, lock: &mut Lock, org: OrgId) -> Result<Rotated, OpsError> {
+    async fn under(
+        &self,
+        lock: &mut Lock,
+        org: OrgId,
+        reason: Reason,
+    ) -> Result<Rotated, OpsError> {
         let job = self.jobs.open(org, "rotate");
         let versions = self.keyring.versions(&job).await?;
-        if versions.is_empty() {
+        let Some((_, before)) = versions.split_last() else {
             return Err(OpsError::NoKeys);
-        }
-        let resumed = versions.len() > 1;
+        };
+        let reason = match versions.iter().any(has_leaked) {
+            // Whoever asked for that is to have it, however it was cut.
+            true => Reason::Leak,
+            false => reason,
+        };
+        let resumed = !before.is_empty()
+            && match reason {
+                Reason::Routine => true,
+                // Only then was the newest made for it, and holds nothing of before.
+                Reason::Leak => before.iter().all(has_leaked),
+            };
         if !resumed {
             self.keyring.add_version(&job).await?;
         }
@@ -96,6 +133,7 @@ impl Rotation {
             resumed,
             deleted: Vec::new(),
             rewrapped: 0,
+            sealed_anew: None,
             damaged: Vec::new(),
             scrub_failed: None,
         };
@@ -108,10 +146,20 @@ impl Rotation {
             .filter(|one| *one != version)
             .collect();
         for old in &old {
-            self.keyring.close_version(&job, *old).await?;
+            match reason {
+                Reason::Routine => self.keyring.close_version(&job, *old).await?,
+                Reason::Leak => self.keyring.condemn_version(&job, *old).await?,
+            }
         }
-        for old in old {
-            self.give_up(lock, &job, old, &mut rotated).await?;
+        match reason {
+            Reason::Routine => {
+                for old in old {
+                    self.give_up(lock, &job, old, &mut rotated).await?;
+                }
+            }
+            Reason::Leak => {
+                self.seal_all_anew(lock, &job, &old, &mut rotated).await?;
+            }
         }
         if !rotated.deleted.is_empty() {
             let scrubbed = scrub(&self.jobs).await;
@@ -134,10 +182,7 @@ impl Rotation {
                 rotated.damaged.extend(damaged);
                 return Ok(());
             }
-            if job.org().is_platform() {
-                // The last signed checkpoint is to be verifiable after its key is gone.
-                self.checkpoints.resign().await?;
-            }
+            self.before_deletion(job).await?;
             match job.commit(Mutation::DeleteKey { version }).await {
                 Ok(_) => {
                     self.keyring.forget(job.org());
@@ -149,6 +194,14 @@ impl Rotation {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    pub(super) async fn before_deletion(&self, job: &JobCatalog) -> Result<(), OpsError> {
+        if job.org().is_platform() {
+            // The last signed checkpoint is to be verifiable after its key is gone.
+            self.checkpoints.resign().await?;
+        }
+        Ok(())
     }
 
     /// Returns what could not be put under the newest version because it is not what was written.
@@ -210,6 +263,19 @@ impl Rotation {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// Why a key is rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// It has been in use for long enough.
+    Routine,
+    /// Somebody else may have it.
+    Leak,
+}
+
+fn has_leaked(version: &KeyVersion) -> bool {
+    version.state == KeyState::Leaked
 }
 
 /// How many things are put under the new key in one transaction: a fraction of what the catalog

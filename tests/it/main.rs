@@ -16,6 +16,7 @@ mod leaks;
 mod life;
 mod plans;
 mod processes;
+mod reencrypt;
 mod rights;
 mod s3;
 mod secrets;

@@ -11,6 +11,7 @@ mod objects;
 mod organizations;
 mod pruning;
 mod records;
+mod reseal;
 mod rotation;
 mod stored;
 mod twins;
@@ -78,6 +79,10 @@ pub(super) async fn conforms(store: &dyn Store) {
     keys::a_closed_key_takes_no_writes(store).await;
     keys::a_key_goes_when_nothing_names_it(store).await;
     keys::a_rewrap_changes_nothing_else(store).await;
+
+    reseal::what_a_leaked_key_wrapped_is_not_wrapped_again(store).await;
+    reseal::a_body_sealed_anew_takes_the_place_of_the_same(store).await;
+    reseal::a_part_sealed_anew_takes_the_place_of_the_same(store).await;
 
     logs::segments_are_appended_in_order(store).await;
     logs::segments_of_a_time_are_read_both_ways(store).await;

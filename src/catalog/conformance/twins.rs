@@ -291,6 +291,7 @@ impl Holds {
             | Mutation::CreateUpload(_)
             | Mutation::PutPart { .. }
             | Mutation::AppendAudit(_)
+            | Mutation::Reseal(_)
             | Mutation::ReplaceOrganization(_)
             | Mutation::AddKey(_)
             | Mutation::ReplaceKey { .. }

@@ -4,9 +4,9 @@ use names::{BlobId, NodeId, OrgId, UploadId};
 
 use super::commit::{CommitError, commit_one};
 use crate::catalog::{
-    BlobRow, BucketRow, CatalogError, Effect, Found, Mutation, NamesKey, OrganizationRow, Page,
-    RecordKind, RecordQuery, RecordRow, Recount, Store, Stored, TagCursor, TaggedRow, Unverified,
-    UploadRow, UsageDelta, UsageSubjectKind,
+    BlobRow, Bound, BucketRow, CatalogError, Conflict, Effect, Found, Mutation, NamesKey,
+    OrganizationRow, Page, RecordKind, RecordQuery, RecordRow, Recount, Store, Stored, TagCursor,
+    TaggedRow, Unverified, UploadRow, UsageDelta, UsageSubjectKind,
 };
 
 /// The right to open the catalog for background jobs. Only `ops` holds it.
@@ -115,6 +115,18 @@ impl JobCatalog {
     /// Applies one mutation.
     pub async fn commit(&self, mutation: Mutation) -> Result<Effect, CommitError> {
         commit_one(&*self.store, self.org, mutation).await
+    }
+
+    /// Applies mutations together. Each is judged by itself.
+    pub async fn commit_all(
+        &self,
+        mutations: Vec<Mutation>,
+    ) -> Result<Vec<Result<Effect, Conflict>>, CatalogError> {
+        let org = self.org;
+        let bind = |mutation| Bound { org, mutation };
+        self.store
+            .commit(mutations.into_iter().map(bind).collect())
+            .await
     }
 
     /// Things that name a key version.

@@ -128,7 +128,9 @@ impl<'t> Batch<'t> {
         };
         match state {
             Some(KeyState::Open) => Ok(()),
-            Some(KeyState::Closed) | None => Err(Conflict::KeyClosed { version }.into()),
+            Some(KeyState::Closed | KeyState::Leaked) | None => {
+                Err(Conflict::KeyClosed { version }.into())
+            }
         }
     }
 
@@ -156,6 +158,22 @@ impl<'t> Batch<'t> {
     /// Where the log of changes begins.
     pub(super) fn log_base(&self) -> Result<LogBase> {
         census::base(self.conn)
+    }
+
+    /// A sealed record that stands under no tag names this version of a key and no other.
+    pub(super) fn record_under(&self, version: u32, record: &[u8]) -> Applied<()> {
+        match record_key_version(record) {
+            Some(named) if named != version => Err(Conflict::KeyClosed { version: named }.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether somebody else has a version of an organization's key.
+    pub(super) fn is_leaked(&self, org: OrgId, version: u32) -> Result<bool> {
+        self.exists(
+            "SELECT 1 FROM org_keys WHERE org_id = ?1 AND version = ?2 AND state = ?3",
+            params![org.bytes(), version, KeyState::Leaked as u8],
+        )
     }
 
     /// A walk found nothing that names this key.

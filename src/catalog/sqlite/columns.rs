@@ -332,6 +332,7 @@ pub(super) fn key_state(row: &SqlRow<'_>, column: usize) -> Result<KeyState> {
     match row.get(column)? {
         1 => Ok(KeyState::Open),
         2 => Ok(KeyState::Closed),
+        3 => Ok(KeyState::Leaked),
         other => Err(damaged(column, Unknown(other))),
     }
 }

@@ -7,7 +7,8 @@ use super::batch::UnnamedKey;
 use super::columns::{NoContent, content, content_columns, key_state};
 use super::query::{damaged, one};
 use super::read;
-use super::tables::{Scope, TABLES};
+use super::tables::{Scope, TABLES, Table};
+use crate::catalog::store::BODIES;
 use crate::catalog::{
     BlobRow, Body, Content, KeyState, NamesKey, Slice, TagCursor, TaggedRow, VersionRow,
 };
@@ -85,7 +86,7 @@ pub(super) fn closed_key(conn: &Connection, org: OrgId, version: u32) -> Result<
         params![org.bytes(), version],
         |row| Ok((key_state(row, 0)?, row.get(1)?)),
     )?;
-    Ok(stands.and_then(|(state, mac)| (state == KeyState::Closed).then_some(mac)))
+    Ok(stands.and_then(|(state, mac)| (state != KeyState::Open).then_some(mac)))
 }
 
 /// Shows that nothing names a key that is closed.
@@ -157,3 +158,5 @@ fn blobs_of(conn: &Connection, org: OrgId, slices: &[Slice]) -> Result<Vec<BlobR
         .filter_map(|id| read::blob(conn, org, *id).transpose())
         .collect()
 }
+
+const _: () = assert!(matches!(TABLES[BODIES as usize], Table::Versions));

@@ -9,5 +9,6 @@ mod lists;
 mod multipart;
 mod property;
 mod reads;
+mod reseal;
 mod tampering;
 mod world;

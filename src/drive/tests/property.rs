@@ -1,4 +1,4 @@
-//! What the peers corrupt data with: ranges, parts, copies and rotated keys, in any mixture.
+//! What the peers corrupt data with: ranges, parts, copies, rotated and leaked keys, in any mixture.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::world::*;
 use crate::authz::Operator;
 use crate::blobs::s3_server::S3Server;
-use crate::blobs::{Blobs, DiskBlobs, ObjectBlobs, S3Credentials, S3Settings};
+use crate::blobs::{BlobEntry, Blobs, DiskBlobs, ObjectBlobs, S3Credentials, S3Settings};
 use crate::drive::*;
 
 const CHUNK: usize = 64 * 1024;
@@ -84,7 +84,7 @@ impl Checked {
 
     async fn step(&mut self) {
         let key = format!("key {}", self.chance.below(6));
-        match self.chance.below(10) {
+        match self.chance.below(11) {
             0 | 1 => {
                 let seed = self.chance.below(1_000_000) as u64;
                 let length = self.chance.length();
@@ -105,6 +105,7 @@ impl Checked {
                 self.objects.remove(&key);
             }
             8 => self.world.rotate().await,
+            9 => self.world.reencrypt().await,
             _ => self.world.collect().await,
         }
     }
@@ -144,8 +145,10 @@ impl Checked {
                 }
             };
             infos.push(info.unwrap());
-            if self.chance.below(6) == 0 {
-                self.world.rotate().await;
+            match self.chance.below(12) {
+                0 | 1 => self.world.rotate().await,
+                2 => self.world.reencrypt().await,
+                _ => {}
             }
         }
         ours.complete(key, completion(upload, &infos))
@@ -191,6 +194,15 @@ async fn run(seed: u64, blobs: Arc<dyn Blobs>) {
     checked.world.rotate().await;
     checked.world.collect().await;
     checked.check_all().await;
+    let before = checked.world.stored_blobs().await;
+    checked.world.reencrypt().await;
+    checked.world.collect().await;
+    checked.check_all().await;
+    // Every blob is another one, and what copies share they share still.
+    let after = checked.world.stored_blobs().await;
+    assert_eq!(after.len(), before.len());
+    let is_old = |entry: &BlobEntry| before.iter().any(|old| old.blob == entry.blob);
+    assert!(!after.iter().any(is_old));
     // What nothing names is gone, and nothing else.
     for key in checked.objects.keys() {
         checked.world.ours.delete(key).await;
@@ -230,7 +242,10 @@ async fn any_mixture_returns_the_exact_plaintext_from_an_s3_server() {
 }
 
 /// A body of `meant` in the middle of which `then` happens.
-fn interrupted(meant: &[u8], then: impl Future<Output = ()> + Send + 'static) -> Incoming {
+pub(super) fn interrupted(
+    meant: &[u8],
+    then: impl Future<Output = ()> + Send + 'static,
+) -> Incoming {
     let mut pieces = pieces(meant);
     let rest = pieces.split_off(pieces.len() / 2);
     let between = stream::once(async move {
@@ -248,7 +263,7 @@ fn interrupted(meant: &[u8], then: impl Future<Output = ()> + Send + 'static) ->
 }
 
 #[tokio::test]
-async fn a_key_that_is_closed_while_a_body_comes_costs_a_new_wrap_only() {
+async fn a_body_that_meets_a_closed_key_at_its_end_is_sealed_anew() {
     let world = World::new().await;
     let ours = &world.ours;
     for (number, length) in [(1, 100), (2, 5 * CHUNK)] {

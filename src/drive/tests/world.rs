@@ -156,6 +156,7 @@ impl World {
         Rotation::new(
             self.jobs.clone(),
             Arc::clone(&self.keyring),
+            Arc::clone(&self.drive),
             Arc::new(checkpoints),
             NODE,
             self.clock.clone(),
@@ -165,6 +166,15 @@ impl World {
     pub(super) async fn rotate(&self) {
         let operator = Operator::authenticated();
         let rotated = self.rotation().rotate(&operator, self.ours.org()).await;
+        let rotated = rotated.unwrap();
+        assert_eq!(rotated.damaged, Vec::<String>::new());
+        assert_eq!(rotated.deleted.len(), 1);
+    }
+
+    /// Seals everything anew under a new key and deletes the old one.
+    pub(super) async fn reencrypt(&self) {
+        let operator = Operator::authenticated();
+        let rotated = self.rotation().reencrypt(&operator, self.ours.org()).await;
         let rotated = rotated.unwrap();
         assert_eq!(rotated.damaged, Vec::<String>::new());
         assert_eq!(rotated.deleted.len(), 1);

@@ -45,6 +45,19 @@ impl Process {
         Ok(body)
     }
 
+    /// All that a client is told of an object.
+    pub(super) async fn head(&self, org: OrgId, key: &str) -> String {
+        let permit = authorize::<GetObject>(
+            &caller(org),
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            object(key),
+        )
+        .unwrap();
+        let head = self.drive.head(permit, ReadRequest::default()).await;
+        format!("{:?}", head.unwrap().0)
+    }
+
     pub(super) async fn copy(&self, org: OrgId, from: &str, to: &str) -> Result<(), DriveError> {
         let source = authorize::<GetObject>(
             &caller(org),

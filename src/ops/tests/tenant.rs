@@ -19,6 +19,16 @@ impl Process {
     /// An organization with one of everything: an owner, access keys, a bucket, objects inline, in
     /// a blob, in parts and copied, an upload with two parts, a secret, a task, an activity log.
     pub(super) async fn tenant(&self, slug: &str) -> Tenant {
+        self.tenant_with(slug, [&[5 << 20, 70_000], &[5 << 20, 10]])
+            .await
+    }
+
+    /// The same, with uploads of one short part each.
+    pub(super) async fn light_tenant(&self, slug: &str) -> Tenant {
+        self.tenant_with(slug, [&[70_000], &[10_000]]).await
+    }
+
+    async fn tenant_with(&self, slug: &str, [joined, later]: [&[usize]; 2]) -> Tenant {
         let operator = operator();
         let owner = self.owner(slug).await;
         let slug = Slug::parse(slug).unwrap();
@@ -50,10 +60,10 @@ impl Process {
         self.put(org, "replaced", b"old").await.unwrap();
         self.put(org, "replaced", b"new").await.unwrap();
 
-        let (upload, parts) = self.begin_upload(org, "joined", &[5 << 20, 70_000]).await;
+        let (upload, parts) = self.begin_upload(org, "joined", joined).await;
         let joined: Vec<u8> = parts.iter().flat_map(|(_, _, part)| part.clone()).collect();
         self.complete(org, "joined", upload, &parts).await;
-        let (upload, parts) = self.begin_upload(org, "later", &[5 << 20, 10]).await;
+        let (upload, parts) = self.begin_upload(org, "later", later).await;
         self.keep_secret(org).await;
         self.record(org, "bulkhead:Test").await;
         Tenant {
@@ -86,6 +96,15 @@ impl Process {
         let read = self.get(tenant.org, "later").await.unwrap();
         assert!(read == expected, "the upload is not what was written");
         assert_eq!(self.secret(tenant.org).await, SECRET);
+    }
+
+    /// All that a client is told of the objects.
+    pub(super) async fn seen(&self, tenant: &Tenant) -> Vec<String> {
+        let mut seen = Vec::new();
+        for (key, _) in &tenant.objects {
+            seen.push(self.head(tenant.org, key).await);
+        }
+        seen
     }
 
     /// What the secret holds.

@@ -33,7 +33,7 @@ pub(super) struct Process {
     pub(super) jobs: Jobs,
     pub(super) keyring: Arc<Keyring>,
     pub(super) blobs: Arc<FaultyBlobs>,
-    pub(super) drive: Drive,
+    pub(super) drive: Arc<Drive>,
     pub(super) audit: Audit,
     pub(super) tenancy: Tenancy,
     pub(super) node: NodeId,
@@ -120,7 +120,7 @@ impl House {
             checkpoint_file: self.checkpoint_file(),
             ..config::Audit::default()
         };
-        let drive = Drive::new(
+        let drive = Arc::new(Drive::new(
             catalog.clone(),
             Arc::clone(&blobs) as Arc<dyn Blobs>,
             Arc::clone(&keyring),
@@ -132,7 +132,7 @@ impl House {
             },
             clock.clone(),
             entropy.clone(),
-        );
+        ));
         let audit = Audit::new(
             node,
             catalog.clone(),
@@ -180,6 +180,7 @@ impl Process {
         Rotation::new(
             self.jobs.clone(),
             Arc::clone(&self.keyring),
+            Arc::clone(&self.drive),
             Arc::new(self.checkpoints()),
             self.node,
             self.clock.clone(),

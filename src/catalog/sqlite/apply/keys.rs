@@ -82,7 +82,7 @@ pub(super) fn replace(
 /// The newest version stays, so that no number is ever used again.
 pub(super) fn delete(batch: &mut Batch<'_>, org: OrgId, version: u32) -> Applied<Effect> {
     let stands = find(batch, org, version)?
-        .filter(|row| row.unverified().state == KeyState::Closed)
+        .filter(|row| row.unverified().state != KeyState::Open)
         .ok_or(Conflict::Changed)?;
     let key = UnnamedKey {
         org,

@@ -11,6 +11,7 @@ mod prune;
 mod purge;
 mod records;
 mod references;
+mod reseal;
 mod rewrap;
 mod uploads;
 mod versions;
@@ -86,6 +87,7 @@ pub(super) fn apply(batch: &mut Batch<'_>, org: OrgId, mutation: &Mutation) -> A
         Mutation::DestroyOrganization(row) => organizations::destroy(batch, org, row),
         Mutation::PurgeOrganization { rows_max } => purge::purge(batch, org, *rows_max),
         Mutation::Rewrap(rewraps) => rewrap::rewrap(batch, org, rewraps),
+        Mutation::Reseal(reseal) => reseal::reseal(batch, org, reseal),
         Mutation::ClaimBlobs {
             candidates,
             now_ms,

@@ -38,6 +38,14 @@ fn judge(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> Applied<()> {
         Rewrap::Content { key_version, .. }
         | Rewrap::Blob { key_version, .. }
         | Rewrap::AuditSegment { key_version, .. } => batch.key_open(org, *key_version),
+        Rewrap::SealedSegment {
+            sealed,
+            key_version,
+            ..
+        } => {
+            batch.key_open(org, *key_version)?;
+            batch.record_under(*key_version, sealed)
+        }
         Rewrap::NameKey { new, .. } => {
             batch.same_org(org, new.org)?;
             batch.key_open(org, new.key_version)
@@ -119,15 +127,18 @@ fn apply(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> rusqlite::Result
             header,
             key_version,
         } => {
+            let leaked = batch.is_leaked(org, *old_key_version)?;
             let written = batch.execute(
                 "UPDATE blobs SET header = ?4, key_version = ?5
-                 WHERE org_id = ?1 AND blob_id = ?2 AND key_version = ?3",
+                 WHERE org_id = ?1 AND blob_id = ?2 AND key_version = ?3
+                 AND (refs = 0 OR NOT ?6)",
                 params![
                     org.bytes(),
                     blob.bytes(),
                     old_key_version,
                     header,
-                    key_version
+                    key_version,
+                    leaked
                 ],
             )?;
             Ok(written > 0)
@@ -160,6 +171,27 @@ fn apply(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> rusqlite::Result
                 row.metadata,
             ];
             retag(batch, org, *old, new, RETAG_PART, key)
+        }
+        Rewrap::SealedSegment {
+            node,
+            number,
+            old_key_version,
+            sealed,
+            key_version,
+        } => {
+            let written = batch.execute(
+                "UPDATE audit_segments SET sealed = ?5, key_version = ?6
+                 WHERE org_id = ?1 AND node_id = ?2 AND number = ?3 AND key_version = ?4",
+                params![
+                    org.bytes(),
+                    node.bytes(),
+                    int(*number)?,
+                    old_key_version,
+                    sealed,
+                    key_version
+                ],
+            )?;
+            Ok(written > 0)
         }
         Rewrap::AuditSegment {
             node,
@@ -265,6 +297,9 @@ fn content(
     metadata_header: &[u8],
     body_header: Option<&[u8]>,
 ) -> rusqlite::Result<bool> {
+    if batch.is_leaked(org, old_key)? {
+        return Ok(false);
+    }
     let stands = batch.one(
         "SELECT metadata, body FROM contents
          WHERE org_id = ?1 AND version_id = ?2 AND key_version = ?3",
@@ -301,6 +336,9 @@ fn audit_segment(
     (old_key, new_key): (u32, u32),
     header: &[u8],
 ) -> rusqlite::Result<bool> {
+    if batch.is_leaked(org, old_key)? {
+        return Ok(false);
+    }
     let sealed = batch.one(
         "SELECT sealed FROM audit_segments
          WHERE org_id = ?1 AND node_id = ?2 AND number = ?3 AND key_version = ?4",
