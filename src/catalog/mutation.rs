@@ -69,7 +69,7 @@ pub enum Mutation {
         accounting: Accounting,
     },
     /// Gives up an upload as [`AbortUpload`](Self::AbortUpload) does, if it was begun before a time
-    /// and has got no part since ([`Conflict::Changed`]).
+    /// and has got no part since, in an organization that is active ([`Conflict::Changed`]).
     AbandonUpload {
         /// The bucket of the upload.
         bucket: BucketId,

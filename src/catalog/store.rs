@@ -257,7 +257,7 @@ pub trait Store: Send + Sync + 'static {
         now_ms: u64,
         max: u32,
     ) -> Page<Unverified<RecordRow>>;
-    /// Up to `max` uploads of all organizations that were begun before `idle_since_ms` and have got no
+    /// Up to `max` uploads of all active organizations that were begun before `idle_since_ms` and have got no
     /// part since, by their beginnings, after the one named.
     async fn idle_uploads(
         &self,

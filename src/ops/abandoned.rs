@@ -12,7 +12,7 @@ use crate::catalog::{
 };
 use crate::clock::Clock;
 use crate::config;
-use crate::keyring::{Keyring, KeyringError, OrgKeys};
+use crate::keyring::{Keyring, OrgKeys};
 
 /// Gives up multipart uploads that nobody goes on with, as their owner would: what they hold
 /// becomes garbage and counts no more.
@@ -21,7 +21,8 @@ use crate::keyring::{Keyring, KeyringError, OrgKeys};
 /// found by age ── MAC verified ── told in the organization's log ── given up, if it is idle still
 /// ```
 ///
-/// Whether it is idle is judged inside the transaction, after every part and completion that was
+/// An organization that is not active, where nobody can go on, keeps its uploads until it is again.
+/// Whether one is idle is judged inside the transaction, after every part and completion that was
 /// acknowledged before it.
 pub(super) struct AbandonedUploads {
     jobs: Jobs,
@@ -82,9 +83,11 @@ impl AbandonedUploads {
                 let job = self.jobs.open(claimed.unverified().org, JOB);
                 let keys = match self.keyring.open_for_job(&job).await {
                     Ok(keys) => keys,
-                    Err(KeyringError::Catalog(error)) => return Err(error.into()),
-                    // Its log cannot be written, so that nothing is done in it.
-                    Err(_) => continue,
+                    // Its log cannot be written, so that nothing is done in it; others go on.
+                    Err(error) => {
+                        tracing::error!(org = %job.org(), %error, "an abandoned upload stays");
+                        continue;
+                    }
                 };
                 match keys.verify(claimed) {
                     Ok(row) => {

@@ -96,7 +96,8 @@ impl Collector {
         let Some(mut lock) = self.lock("collect").await? else {
             return Ok(Collected::default());
         };
-        let outcome = self.collect_trash(&mut lock).await;
+        let renewal = lock.renewal();
+        let outcome = renewal.during(self.collect_trash(&mut lock)).await;
         lock.release().await;
         outcome
     }
@@ -107,7 +108,8 @@ impl Collector {
         let Some(mut lock) = self.lock("sweep").await? else {
             return Ok(Collected::default());
         };
-        let outcome = self.sweep_store(&mut lock).await;
+        let renewal = lock.renewal();
+        let outcome = renewal.during(self.sweep_store(&mut lock)).await;
         lock.release().await;
         outcome
     }

@@ -104,7 +104,8 @@ impl Destroyer {
     async fn locked(&self, org: OrgId, which: Which) -> Result<Option<Destroyed>, OpsError> {
         let name = format!("destroy {org}");
         let mut lock = Lock::demand(&self.jobs, name, self.node, &self.clock).await?;
-        let outcome = self.under(&mut lock, org, which).await;
+        let renewal = lock.renewal();
+        let outcome = renewal.during(self.under(&mut lock, org, which)).await;
         lock.release().await;
         outcome
     }

@@ -133,7 +133,8 @@ impl Expirer {
         let Some(mut lock) = Lock::take(&self.jobs, job, self.node, &self.clock).await? else {
             return Ok(Expired::default());
         };
-        let outcome = self.under(&mut lock).await;
+        let renewal = lock.renewal();
+        let outcome = renewal.during(self.under(&mut lock)).await;
         lock.release().await;
         outcome
     }

@@ -1,4 +1,3 @@
-use std::pin::pin;
 use std::time::Duration;
 
 use names::NodeId;
@@ -7,7 +6,9 @@ use super::OpsError;
 use crate::catalog::{CatalogError, Jobs};
 use crate::clock::Clock;
 
-/// The lock of a job: as long as this process renews it, no other one does the same job.
+/// The lock of a job: as long as this process renews it, no other one does the same job. It is
+/// renewed between the steps of a job ([`keep`](Self::keep)), and beside steps that may outlast it
+/// ([`renewal`](Self::renewal)).
 ///
 /// It keeps work from being done twice; no job relies on it for safety. Every step of every job
 /// is a transaction that judges by itself, so that two processes at the same job are slow, not
@@ -72,14 +73,12 @@ impl Lock {
         Ok(())
     }
 
-    /// Keeps the lock while a long step is under way, which ends where it stands if it is lost.
-    pub(super) async fn during<T>(&mut self, step: impl Future<Output = T>) -> Result<T, OpsError> {
-        let mut step = pin!(step);
-        loop {
-            tokio::select! {
-                done = &mut step => return Ok(done),
-                () = tokio::time::sleep(RENEW_AFTER) => self.keep().await?,
-            }
+    /// What renews the lock beside the work.
+    pub(super) fn renewal(&self) -> Renewal {
+        Renewal {
+            jobs: self.jobs.clone(),
+            job: self.job.clone(),
+            holder: self.holder,
         }
     }
 
@@ -87,6 +86,44 @@ impl Lock {
     pub(super) async fn release(self) {
         if let Err(error) = self.jobs.release(&self.job, self.holder).await {
             tracing::warn!(job = %self.job, %error, "a lock is held until it runs out");
+        }
+    }
+}
+
+/// Renews a lock while something is done that may take longer than the lock lasts: the deletion of
+/// a blob that a store is slow with, or the destruction of a whole organization within a round.
+pub(super) struct Renewal {
+    jobs: Jobs,
+    job: String,
+    holder: NodeId,
+}
+
+impl Renewal {
+    /// Does the work, and breaks it off if the lock has gone to another process.
+    pub(super) async fn during<T>(
+        &self,
+        work: impl Future<Output = Result<T, OpsError>>,
+    ) -> Result<T, OpsError> {
+        tokio::select! {
+            outcome = work => outcome,
+            error = self.renew() => Err(error),
+        }
+    }
+
+    /// Until the lock is lost.
+    async fn renew(&self) -> OpsError {
+        loop {
+            tokio::time::sleep(RENEW_AFTER).await;
+            match self.jobs.lease(&self.job, self.holder, LOCK_SECONDS).await {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    return OpsError::LockLost {
+                        job: self.job.clone(),
+                    };
+                }
+                // The work itself meets what is wrong with the catalog, if that lasts.
+                Err(error) => tracing::warn!(job = %self.job, %error, "a lock was not renewed"),
+            }
         }
     }
 }

@@ -159,7 +159,8 @@ impl Rotation {
             lock.keep().await?;
             let (rows, next) = job.tags(Some(from), PAGE).await?;
             let names: Vec<String> = rows.iter().map(describe_row).collect();
-            let page = lock.during(resealer.reseal(rows)).await??;
+            let page = async { Ok(resealer.reseal(rows).await?) };
+            let page = lock.renewal().during(page).await?;
             sealed.add(page.sealed);
             for (index, reason) in page.damaged {
                 let name = &names[index];

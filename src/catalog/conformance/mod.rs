@@ -40,6 +40,7 @@ pub(super) async fn conforms(store: &dyn Store) {
 
     uploads::uploads_and_parts_are_kept(store).await;
     uploads::completing_keeps_what_the_version_names(store).await;
+    uploads::an_upload_is_abandoned_only_while_it_is_idle(store).await;
     uploads::uploads_of_one_key_end_by_themselves(store).await;
     uploads::blobs_live_as_long_as_something_names_them(store).await;
     uploads::a_bucket_that_goes_takes_its_uploads_with_it(store).await;

@@ -3,8 +3,8 @@
 use names::{BlobId, BucketId, PartNumber, UploadId};
 
 use super::world::{
-    DUE, World, accounting, assert_row, blob_row, bucket_name, commit_version, object_key, slices,
-    tagged,
+    DUE, HOUR, World, accounting, assert_row, blob_row, bucket_name, commit_version, object_key,
+    slices, tagged,
 };
 use crate::catalog::{
     Body, CommitVersion, CompletedUpload, Conflict, Effect, Expect, Mutation, PartRow, RowTag,
@@ -415,4 +415,65 @@ impl World<'_> {
         blobs.sort();
         blobs
     }
+}
+
+pub(in crate::catalog) async fn an_upload_is_abandoned_only_while_it_is_idle(store: &dyn Store) {
+    let world = World::new(store, 984).await;
+    let bucket = world.bucket("docs").await;
+    let (old, with_part) = (
+        world.upload(bucket, "old").await,
+        world.upload(bucket, "gone-on-with").await,
+    );
+    let blob = world.blob();
+    let key = (bucket, "gone-on-with");
+    world
+        .part(key, with_part, 5, std::slice::from_ref(&blob))
+        .await;
+    let idle = async |idle_since_ms| {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.idle_uploads(idle_since_ms, after, 1).await;
+            let page = page.expect("a page");
+            let Some(row) = page.first().map(|row| row.unverified()) else {
+                return found;
+            };
+            after = Some((row.initiated_ms, row.org, row.upload));
+            if row.org == world.org {
+                found.push(row.upload);
+            }
+        }
+    };
+    // Begun in the hour itself; the part came 5 ms later.
+    assert_eq!(idle(HOUR).await, []);
+    assert_eq!(idle(HOUR + 5).await, [old]);
+    let mut both = vec![old, with_part];
+    both.sort();
+    assert_eq!(idle(HOUR + 6).await, both);
+
+    let abandon = |key: &str, upload, idle_since_ms| {
+        world.commit(Mutation::AbandonUpload {
+            bucket,
+            key: object_key(key),
+            upload,
+            idle_since_ms,
+            accounting: accounting(),
+        })
+    };
+    let stored = world.stored().await;
+    let changed = Err(Conflict::Changed);
+    assert_eq!(abandon("old", old, HOUR).await, changed);
+    let with = "gone-on-with";
+    assert_eq!(abandon(with, with_part, HOUR + 5).await, changed);
+    assert_eq!(world.stored().await, stored);
+    assert_eq!(abandon("old", old, HOUR + 1).await, Ok(Effect::Done));
+    assert_eq!(
+        abandon("old", old, HOUR + 1).await,
+        Err(Conflict::Missing),
+        "it is gone, as when it was completed"
+    );
+    assert_eq!(abandon(with, with_part, HOUR + 6).await, Ok(Effect::Done));
+    assert_eq!(world.stored().await, (0, 0));
+    assert_eq!(idle(HOUR + 6).await, []);
+    let due = store.orgs_with_trash(DUE, 1_000).await.expect("those");
+    assert!(due.contains(&world.org), "its blob is garbage");
 }

@@ -9,7 +9,7 @@ use super::columns::{
 };
 use super::query::{all, damaged, int, one, unsigned};
 use crate::catalog::{
-    BlobRow, BucketRow, Content, Meter, PartRow, Recount, Stored, Unverified, UploadRow,
+    BlobRow, BucketRow, Content, Meter, OrgState, PartRow, Recount, Stored, Unverified, UploadRow,
     UsageDelta, UsageSubjectKind, VersionRow,
 };
 
@@ -149,9 +149,18 @@ pub(super) fn idle_uploads(
               AND NOT EXISTS (SELECT 1 FROM upload_parts p
                               WHERE p.org_id = uploads.org_id AND p.upload_id = uploads.upload_id
                               AND p.modified_ms >= ?1)
+              AND EXISTS (SELECT 1 FROM organizations o
+                          WHERE o.org_id = uploads.org_id AND o.state = ?6)
               ORDER BY initiated_ms, org_id, upload_id LIMIT ?5"
         ),
-        params![int(idle_since_ms)?, int(initiated_ms)?, org, upload, max],
+        params![
+            int(idle_since_ms)?,
+            int(initiated_ms)?,
+            org,
+            upload,
+            max,
+            OrgState::Active as u8,
+        ],
         unverified,
     )
 }

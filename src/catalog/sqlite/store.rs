@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use names::{
@@ -19,11 +19,11 @@ use super::readers::Readers;
 use super::writer::{Announcer, Writer};
 use super::{directory, leases, read, records, segments, walk};
 use crate::catalog::{
-    AuditSegmentRow, BlobRow, Bound, BucketRow, CatalogError, CensusTaker, Change, ChangedRow,
-    Coherence, Conflict, Content, CredentialQuery, CredentialRow, Effect, FoldedChanges, Found,
-    ListQuery, Listed, LogBase, Mutation, NameKeyRow, NamesKey, OrgKeyRow, OrganizationRow, Page,
-    PartRow, RecordKind, RecordQuery, RecordRow, Recount, Store, Stored, TagCursor, TaggedRow,
-    Unverified, UploadRow, UsageDelta, UsageSubjectKind, VersionRow,
+    AuditSegmentRow, BlobRow, Bound, BucketRow, CatalogError, CensusTaker, Change, Coherence,
+    Conflict, Content, CredentialQuery, CredentialRow, Effect, FoldedChanges, Found, ListQuery,
+    Listed, LogBase, Mutation, NameKeyRow, NamesKey, OrgKeyRow, OrganizationRow, Page, PartRow,
+    RecordKind, RecordQuery, RecordRow, Recount, Store, Stored, TagCursor, TaggedRow, Unverified,
+    UploadRow, UsageDelta, UsageSubjectKind, VersionRow,
 };
 use crate::clock::Clock;
 
@@ -432,7 +432,7 @@ impl Store for SqliteStore {
     async fn named_by_key(&self, org: OrgId, version: u32, max: u32) -> Page<NamesKey> {
         let walks = Arc::clone(&self.walks);
         self.pages
-            .blocking(move |conn| named_by_key(conn, &walks, org, version, max))
+            .blocking(move |conn| walk::named_by_key(conn, &walks, org, version, max))
             .await
     }
 
@@ -570,60 +570,5 @@ impl Store for SqliteStore {
     }
 }
 
-impl Announcer {
-    /// Tells of what other processes committed since the last time. What this one committed is in
-    /// the log too, but has been passed over as far as nothing foreign came in between; to tell
-    /// twice costs a cache one more look.
-    fn catch_up(&self, conn: &Connection) -> rusqlite::Result<()> {
-        loop {
-            let snapshot = conn.unchecked_transaction()?;
-            let told = self.told_seq.load(Ordering::SeqCst);
-            let base = census::base(&snapshot)?;
-            if told < base.seq {
-                // This process slept so long that what it has not seen was pruned.
-                self.coherence.all_changed();
-                self.told_seq.fetch_max(base.seq, Ordering::SeqCst);
-                continue;
-            }
-            let changes = changes::since(&snapshot, told, CHANGES_AT_ONCE)?;
-            let Some(last) = changes.last() else {
-                return Ok(());
-            };
-            let last = last.seq;
-            for change in changes {
-                for class in change.entries.iter().filter_map(ChangedRow::class) {
-                    self.coherence.changed(change.org, class);
-                }
-            }
-            self.told_seq.fetch_max(last, Ordering::SeqCst);
-        }
-    }
-}
-
-/// Goes on where the last page began: what came before it named the key no more, and nothing can
-/// come to name one that is closed. When it comes to the end it looks once more from the start.
-fn named_by_key(
-    conn: &Connection,
-    walks: &Mutex<HashMap<(OrgId, u32), TagCursor>>,
-    org: OrgId,
-    version: u32,
-    max: u32,
-) -> rusqlite::Result<Vec<NamesKey>> {
-    let walks = || walks.lock().unwrap_or_else(PoisonError::into_inner);
-    let snapshot = conn.unchecked_transaction()?;
-    let closed = walk::closed_key(&snapshot, org, version)?.is_some();
-    let from = walks().remove(&(org, version)).filter(|_| closed);
-    let (mut rows, mut first) = walk::named(&snapshot, org, version, from.as_ref(), max)?;
-    if rows.is_empty() && from.is_some() {
-        (rows, first) = walk::named(&snapshot, org, version, None, max)?;
-    }
-    if let Some(first) = first.filter(|_| closed) {
-        walks().insert((org, version), first);
-    }
-    Ok(rows)
-}
-
 /// So many blobs are looked up on the caller's thread.
 const BLOBS_INLINE: usize = 32;
-/// How many changes are read at once.
-const CHANGES_AT_ONCE: u32 = 1_000;

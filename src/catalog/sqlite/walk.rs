@@ -1,5 +1,8 @@
 //! Walks over all rows of an organization: those with a tag, and those that name a key.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use names::OrgId;
 use rusqlite::{Connection, Result, params};
 
@@ -48,7 +51,7 @@ pub(super) fn tags(
 
 /// Up to `max` rows that name a version of the organization's key, from a place on, and the place
 /// of the first of them.
-pub(super) fn named(
+fn named(
     conn: &Connection,
     org: OrgId,
     version: u32,
@@ -79,7 +82,7 @@ pub(super) fn named(
 }
 
 /// The tag of a key, if it is closed.
-pub(super) fn closed_key(conn: &Connection, org: OrgId, version: u32) -> Result<Option<[u8; 32]>> {
+fn closed_key(conn: &Connection, org: OrgId, version: u32) -> Result<Option<[u8; 32]>> {
     let stands = one(
         conn,
         "SELECT state, mac FROM org_keys WHERE org_id = ?1 AND version = ?2",
@@ -97,6 +100,29 @@ pub(super) fn unnamed(conn: &Connection, org: OrgId, version: u32) -> Result<Opt
     };
     let (named, _) = named(&snapshot, org, version, None, 1)?;
     Ok(named.is_empty().then_some(UnnamedKey { org, version, mac }))
+}
+
+/// Goes on where the last page began: what came before it named the key no more, and nothing can
+/// come to name one that is closed. When it comes to the end it looks once more from the start.
+pub(super) fn named_by_key(
+    conn: &Connection,
+    walks: &Mutex<HashMap<(OrgId, u32), TagCursor>>,
+    org: OrgId,
+    version: u32,
+    max: u32,
+) -> Result<Vec<NamesKey>> {
+    let walks = || walks.lock().unwrap_or_else(PoisonError::into_inner);
+    let snapshot = conn.unchecked_transaction()?;
+    let closed = closed_key(&snapshot, org, version)?.is_some();
+    let from = walks().remove(&(org, version)).filter(|_| closed);
+    let (mut rows, mut first) = named(&snapshot, org, version, from.as_ref(), max)?;
+    if rows.is_empty() && from.is_some() {
+        (rows, first) = named(&snapshot, org, version, None, max)?;
+    }
+    if let Some(first) = first.filter(|_| closed) {
+        walks().insert((org, version), first);
+    }
+    Ok(rows)
 }
 
 impl TagCursor {

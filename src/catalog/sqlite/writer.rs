@@ -7,8 +7,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::apply::apply;
 use super::batch::{Batch, Told, UnnamedKey};
+use super::census;
+use super::changes;
 use super::error::{Failure, catalog_error, is_busy, is_unwritten};
-use crate::catalog::{Bound, CatalogError, Coherence, Conflict, Effect};
+use crate::catalog::{Bound, CatalogError, ChangedRow, Coherence, Conflict, Effect};
 use crate::clock::Clock;
 
 /// What each mutation of a call came to.
@@ -266,6 +268,34 @@ impl Work {
 }
 
 impl Announcer {
+    /// Tells of what other processes committed since the last time. What this one committed is in
+    /// the log too, but has been passed over as far as nothing foreign came in between; to tell
+    /// twice costs a cache one more look.
+    pub(super) fn catch_up(&self, conn: &Connection) -> rusqlite::Result<()> {
+        loop {
+            let snapshot = conn.unchecked_transaction()?;
+            let told = self.told_seq.load(Ordering::SeqCst);
+            let base = census::base(&snapshot)?;
+            if told < base.seq {
+                // This process slept so long that what it has not seen was pruned.
+                self.coherence.all_changed();
+                self.told_seq.fetch_max(base.seq, Ordering::SeqCst);
+                continue;
+            }
+            let changes = changes::since(&snapshot, told, CHANGES_AT_ONCE)?;
+            let Some(last) = changes.last() else {
+                return Ok(());
+            };
+            let last = last.seq;
+            for change in changes {
+                for class in change.entries.iter().filter_map(ChangedRow::class) {
+                    self.coherence.changed(change.org, class);
+                }
+            }
+            self.told_seq.fetch_max(last, Ordering::SeqCst);
+        }
+    }
+
     /// Tells caches of a commit, before its caller hears of it.
     fn announce(&self, told: &Told) {
         for (org, class) in &told.classes {
@@ -331,3 +361,6 @@ fn refuse(calls: Vec<Call>, error: &CatalogError) {
 const GROUP_MUTATIONS: usize = 128;
 /// How many calls wait in the queue; more wait before it.
 const QUEUE_LENGTH: usize = 1_024;
+
+/// How many changes are read at once.
+const CHANGES_AT_ONCE: u32 = 1_000;

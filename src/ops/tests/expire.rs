@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use names::{AccountId, NodeId, OrgId, SecretPath};
+use names::{AccountId, NodeId, OrgId, PartNumber, SecretPath};
 use zeroize::Zeroizing;
 
 use super::crash_after;
 use super::destroy::assert_gone;
-use super::world::{House, Process, caller, operator};
+use super::world::{House, Process, TRASH_DELAY, caller, operator};
 use crate::audit::Audit;
 use crate::authz::{
     DeleteOrganization, DeleteSecret, InOrganization, OfSecret, Permit, PutSecret, Rights, Role,
@@ -16,7 +16,9 @@ use crate::catalog::{Mutation, OrgState, RecordKind, RecordQuery, RecordWrite};
 use crate::config;
 use crate::entropy::Entropy;
 use crate::keyring::RecordDraft;
-use crate::ops::{Expired, Expirer};
+use crate::ops::lock::Lock;
+use crate::ops::{AbandonedUploadSettings, Expired, Expirer, LogVerifier, OpsError};
+use crate::tenancy::Transition;
 use crate::vault::{
     Check, Deletion, Kind, NewSecret, NewValue, Recovery, Settings, Tags, Value, Vault, VaultError,
 };
@@ -213,6 +215,124 @@ async fn one_process_at_a_time_ends_what_has_run_out() {
     assert_eq!(expirer.round().await.unwrap(), Expired::default());
     process.jobs.release("expire", other).await.unwrap();
     assert_eq!(expirer.round().await.unwrap().records, 1);
+}
+
+#[tokio::test]
+async fn uploads_that_nobody_goes_on_with_are_given_up() {
+    let house = House::new();
+    let process = house.start().await;
+    let org = process.tenant("acme").await.org;
+    let other = process.tenant("other").await.org;
+    let (begun, _) = process.begin_upload(org, "begun", &[]).await;
+    let stored = async |org| process.platform.stored(org).await.unwrap();
+    let before = stored(org).await;
+    let blobs = process.stored(org).await.len();
+    let week = 7 * DAY;
+    let expirer = |age| {
+        let settings = AbandonedUploadSettings {
+            age,
+            trash_delay: TRASH_DELAY,
+        };
+        expirer(&process).giving_up_uploads(Arc::clone(&process.keyring), settings)
+    };
+    let (of_week, never) = (expirer(week), expirer(Duration::ZERO));
+    process.hand.advance(week);
+    assert_eq!(of_week.round().await.unwrap(), Expired::default());
+    // One that is young, and one that is old and has just got a part.
+    let (young, _) = process.begin_upload(other, "young", &[10]).await;
+    let number = PartNumber::new(1).unwrap();
+    process.add_part(org, "begun", begun, number, b"part").await;
+    process.hand.advance(Duration::from_millis(1));
+    assert_eq!(never.round().await.unwrap(), Expired::default());
+    let events = async || {
+        let logs = LogVerifier::new(
+            process.verifier(),
+            process.catalog.clone(),
+            process.platform.clone(),
+            Arc::clone(&process.keyring),
+        );
+        logs.verify(&operator(), org).await.unwrap().events
+    };
+    let told = events().await;
+    let expired = of_week.round().await.unwrap();
+    assert_eq!(expired.uploads, 2, "what each tenant has begun and left");
+    assert_eq!(events().await, told + 1);
+    assert_eq!(of_week.round().await.unwrap(), Expired::default());
+    let after = stored(org).await;
+    let gone = (5 << 20) + 10;
+    assert_eq!(after.bytes, before.bytes + 4 - gone);
+    assert_eq!(process.findings().await, [""; 0]);
+
+    // Its blobs are collected when their readers have had their time.
+    assert_eq!(process.collector().collect().await.unwrap().blobs, 0);
+    process.hand.advance(TRASH_DELAY);
+    assert!(process.collector().collect().await.unwrap().blobs > 0);
+    assert!(process.stored(org).await.len() <= blobs);
+    // Who has gone on with theirs loses nothing.
+    let etag = process
+        .add_part(org, "begun", begun, number, b"again")
+        .await;
+    let parts = [(number, etag, b"again".to_vec())];
+    process.complete(org, "begun", begun, &parts).await;
+    assert_eq!(process.get(org, "begun").await.unwrap(), b"again");
+
+    process.hand.advance(week);
+    assert_eq!(of_week.round().await.unwrap().uploads, 1, "{young}");
+    assert_eq!(process.findings().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn uploads_wait_where_nobody_can_go_on_with_them() {
+    let house = House::new();
+    let process = house.start().await;
+    let org = process.tenant("acme").await.org;
+    let settings = AbandonedUploadSettings {
+        age: DAY,
+        trash_delay: TRASH_DELAY,
+    };
+    let keyring = Arc::clone(&process.keyring);
+    let expirer = expirer(&process).giving_up_uploads(keyring, settings);
+    process.hand.advance(2 * DAY);
+    for (freeze, thaw) in [
+        (Transition::Suspend, Transition::Resume),
+        (Transition::Seal, Transition::Unseal),
+    ] {
+        let operator = operator();
+        let change = |to| process.tenancy.change_state(&operator, org, to);
+        change(freeze).await.unwrap();
+        assert_eq!(expirer.round().await.unwrap(), Expired::default());
+        change(thaw).await.unwrap();
+    }
+    assert_eq!(expirer.round().await.unwrap().uploads, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_is_renewed_while_its_work_goes_on() {
+    let house = House::new();
+    let process = house.start().await;
+    let other = NodeId::from_bytes([7; 16]);
+    let job = || "a job".to_owned();
+    let lock = Lock::take(&process.jobs, job(), process.node, &process.clock);
+    let lock = lock.await.unwrap().unwrap();
+    let theirs = async || process.jobs.lease("a job", other, 30).await.unwrap();
+    let work = async {
+        for _ in 0..20 {
+            let second = Duration::from_secs(6);
+            tokio::time::sleep(second).await;
+            process.hand.advance(second);
+            assert_eq!(theirs().await, None);
+        }
+        Ok(())
+    };
+    lock.renewal().during(work).await.unwrap();
+    // Behind a renewal that was under way.
+    assert_eq!(theirs().await, None);
+    // Lost, as by a process that was put to sleep: what goes on is broken off.
+    process.hand.advance(Duration::from_secs(31));
+    assert!(theirs().await.is_some());
+    let renewal = lock.renewal();
+    let lost = renewal.during(std::future::pending::<Result<(), _>>());
+    assert!(matches!(lost.await, Err(OpsError::LockLost { .. })));
 }
 
 pub(super) fn vault(process: &Process) -> Arc<Vault> {

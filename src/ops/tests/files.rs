@@ -124,27 +124,35 @@ impl Process {
         for (number, size) in (1..).zip(sizes) {
             let number = PartNumber::new(number).unwrap();
             let body = pattern(*size);
-            let permit = authorize::<PutPart>(
-                &caller,
-                &Rights::ORGANIZATION,
-                Standing::Active,
-                object(key),
-            )
-            .unwrap();
-            let (part, _) = self
-                .drive
-                .put_part(
-                    permit,
-                    self.allowance(org),
-                    upload.upload,
-                    number,
-                    incoming(&body),
-                )
-                .await
-                .unwrap();
-            parts.push((number, part.etag.to_string(), body));
+            let etag = self.add_part(org, key, upload.upload, number, &body).await;
+            parts.push((number, etag, body));
         }
         (upload.upload, parts)
+    }
+
+    /// Uploads a part and returns its ETag.
+    pub(super) async fn add_part(
+        &self,
+        org: OrgId,
+        key: &str,
+        upload: UploadId,
+        number: PartNumber,
+        body: &[u8],
+    ) -> String {
+        let permit = authorize::<PutPart>(
+            &caller(org),
+            &Rights::ORGANIZATION,
+            Standing::Active,
+            object(key),
+        )
+        .unwrap();
+        let allowance = self.allowance(org);
+        let (part, _) = self
+            .drive
+            .put_part(permit, allowance, upload, number, incoming(body))
+            .await
+            .unwrap();
+        part.etag.to_string()
     }
 
     pub(super) async fn complete(

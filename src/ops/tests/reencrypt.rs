@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use names::{NodeId, OrgId};
+use names::OrgId;
 
 use super::crash_after;
 use super::expire::{may, secret, vault};
@@ -11,7 +11,6 @@ use super::thief::Thief;
 use super::world::{House, Process, TRASH_DELAY, operator};
 use crate::authz::{PutSecret, RevealSecret, ShareSecret, Standing, open_share};
 use crate::catalog::KeyState;
-use crate::ops::lock::Lock;
 use crate::ops::{LogVerifier, OpsError, Rotated, SealedAnew};
 use crate::vault::{FoundShare, Lifetime, Selector, ShareToken};
 use crate::{blobs, catalog};
@@ -331,33 +330,6 @@ async fn after_a_rotation_that_was_cut_another_version_is_made() {
     process
         .assert_given_up(&house, &tenant, &thief, "after a rotation")
         .await;
-}
-
-/// A body may take longer to be read and written than a lock is held without being renewed.
-#[tokio::test(start_paused = true)]
-async fn a_long_step_keeps_the_lock_and_ends_when_it_is_lost() {
-    let house = House::new();
-    let process = house.start().await;
-    let (jobs, clock) = (&process.jobs, &process.clock);
-    let mut lock = Lock::demand(jobs, "rotate".to_owned(), process.node, clock)
-        .await
-        .unwrap();
-    let other = NodeId::from_bytes([7; 16]);
-    let long_step = async {
-        for _ in 0..10 {
-            process.hand.advance(Duration::from_secs(20));
-            tokio::time::sleep(Duration::from_secs(20)).await;
-            let taken = jobs.lease("rotate", other, 30).await.unwrap();
-            assert_eq!(taken, None);
-        }
-        "done"
-    };
-    assert_eq!(lock.during(long_step).await.unwrap(), "done");
-
-    process.hand.advance(Duration::from_secs(40));
-    assert!(jobs.lease("rotate", other, 30).await.unwrap().is_some());
-    let lost = lock.during(std::future::pending::<()>()).await;
-    assert!(matches!(lost, Err(OpsError::LockLost { .. })), "{lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,10 +5,11 @@ use super::super::batch::Batch;
 use super::super::columns::{part_columns, unverified, upload_columns};
 use super::super::error::Applied;
 use super::super::query::int;
+use super::organizations;
 use super::references::{self, References};
 use crate::catalog::{
-    Accounting, Authenticated, BlobRow, Conflict, Effect, PartRow, Stored, Unverified, UploadRow,
-    encode_slices,
+    Accounting, Authenticated, BlobRow, Conflict, Effect, OrgState, PartRow, Stored, Unverified,
+    UploadRow, encode_slices,
 };
 
 pub(super) fn create(
@@ -136,7 +137,8 @@ pub(super) fn abandon(
         .map(|part| part.unverified().modified_ms)
         .max();
     let last_ms = last_part_ms.max(Some(row.unverified().initiated_ms));
-    if last_ms >= Some(idle_since_ms) {
+    let is_active = organizations::state(batch, org)? == Some(OrgState::Active);
+    if last_ms >= Some(idle_since_ms) || !is_active {
         return Err(Conflict::Changed.into());
     }
     abort(batch, org, bucket, key, upload, accounting)
