@@ -1,7 +1,8 @@
 use names::{BucketName, KeyPrefix};
 use wire::s3::ErrorCode;
 use wire::s3::xml::{
-    ListBucketResult, ListVersionsResult, ObjectEntry, Paging, VersionEntry, VersionKind,
+    EncodingType, KeysPage, ListBucketResult, ListVersionsResult, ObjectEntry, Paging,
+    VersionEntry, VersionKind,
 };
 
 use super::answer;
@@ -34,7 +35,7 @@ pub(super) async fn v1(
             .as_deref()
             .filter(|_| has_delimiter),
     };
-    page.answer(request, &bucket, paging, ShowOwner::Yes)
+    Ok(page.answer(paging, ShowOwner::Yes))
 }
 
 /// ListObjectsV2.
@@ -60,7 +61,7 @@ pub(super) async fn v2(
         Some(text) if text.eq_ignore_ascii_case("true") => ShowOwner::Yes,
         _ => ShowOwner::No,
     };
-    page.answer(request, &bucket, paging, show_owner)
+    Ok(page.answer(paging, show_owner))
 }
 
 /// ListObjectVersions: of each object the one version that it has, which is the null version.
@@ -85,10 +86,7 @@ pub(super) async fn versions(
         }
     };
     let page = Page::of(s3, request, &bucket, start).await?;
-    let Listed {
-        objects,
-        common_prefixes,
-    } = page.listed();
+    let (objects, shown) = page.shown();
     let owner = Owner::of(request.call.caller());
     let versions = objects.into_iter().map(|object| VersionEntry {
         key: object.key,
@@ -109,12 +107,7 @@ pub(super) async fn versions(
     );
     let next_key_marker = page.listing.next_marker.as_deref();
     let xml = ListVersionsResult {
-        bucket: bucket.as_str(),
-        prefix: request.parameter("prefix").unwrap_or_default(),
-        delimiter: request.filled("delimiter"),
-        max_keys: page.max,
-        encoding: request.encoding()?,
-        is_truncated: page.listing.is_truncated,
+        page: shown,
         key_marker,
         version_marker,
         next_key_marker,
@@ -122,7 +115,6 @@ pub(super) async fn versions(
             .filter(|_| ends_with_object)
             .map(|_| NULL_VERSION),
         versions: versions.collect(),
-        common_prefixes,
     };
     Ok(answer::document(xml.to_xml(), page.receipt))
 }
@@ -133,35 +125,32 @@ enum ShowOwner {
     No,
 }
 
-struct Page {
-    listing: Listing,
+struct Page<'a> {
+    request: Request<'a>,
+    bucket: &'a BucketName,
+    encoding: Option<EncodingType>,
     max: u32,
+    listing: Listing,
     receipt: Receipt,
 }
 
-/// The entries of a page, by what they are.
-struct Listed<'a> {
-    objects: Vec<Shown<'a>>,
-    common_prefixes: Vec<&'a str>,
-}
-
 /// What every list shows of an object.
-struct Shown<'a> {
+struct ShownObject<'a> {
     key: &'a str,
     size: u64,
     modified_ms: u64,
     etag: &'a Etag,
 }
 
-impl Page {
+impl<'a> Page<'a> {
     async fn of(
         s3: &S3,
-        request: Request<'_>,
-        bucket: &BucketName,
+        request: Request<'a>,
+        bucket: &'a BucketName,
         start: ListStart,
     ) -> Result<Self, S3Error> {
         // What cannot be read is refused before anything is looked up.
-        request.encoding()?;
+        let encoding = request.encoding()?;
         let max = request.page_max("max-keys", KEYS_MAX)?;
         let permit: Permit<authz::ListObjects> =
             request.call.permit(under_prefix(request, bucket)?)?;
@@ -172,25 +161,19 @@ impl Page {
         };
         let (listing, receipt) = s3.drive().list(permit, list).await?;
         Ok(Self {
-            listing,
+            request,
+            bucket,
+            encoding,
             max,
+            listing,
             receipt,
         })
     }
 
-    fn answer(
-        &self,
-        request: Request<'_>,
-        bucket: &BucketName,
-        paging: Paging<'_>,
-        show_owner: ShowOwner,
-    ) -> Result<Answer, S3Error> {
-        let owner = Owner::of(request.call.caller());
+    fn answer(&self, paging: Paging<'_>, show_owner: ShowOwner) -> Answer {
+        let owner = Owner::of(self.request.call.caller());
         let owner = (show_owner == ShowOwner::Yes).then(|| owner.shown());
-        let Listed {
-            objects,
-            common_prefixes,
-        } = self.listed();
+        let (objects, page) = self.shown();
         let objects = objects.into_iter().map(|object| ObjectEntry {
             key: object.key,
             modified_ms: object.modified_ms,
@@ -201,24 +184,16 @@ impl Page {
             checksum: None,
         });
         let xml = ListBucketResult {
-            bucket: bucket.as_str(),
-            prefix: request.parameter("prefix").unwrap_or_default(),
-            delimiter: request.filled("delimiter"),
-            max_keys: self.max,
-            encoding: request.encoding()?,
-            is_truncated: self.listing.is_truncated,
+            page,
             paging,
             objects: objects.collect(),
-            common_prefixes,
         };
-        Ok(answer::document(xml.to_xml(), self.receipt))
+        answer::document(xml.to_xml(), self.receipt)
     }
 
-    fn listed(&self) -> Listed<'_> {
-        let mut listed = Listed {
-            objects: Vec::with_capacity(self.listing.entries.len()),
-            common_prefixes: Vec::new(),
-        };
+    fn shown(&self) -> (Vec<ShownObject<'_>>, KeysPage<'_>) {
+        let mut objects = Vec::with_capacity(self.listing.entries.len());
+        let mut common_prefixes = Vec::new();
         for entry in &self.listing.entries {
             match entry {
                 ListedObject::Object {
@@ -226,16 +201,25 @@ impl Page {
                     size,
                     modified_ms,
                     etag,
-                } => listed.objects.push(Shown {
+                } => objects.push(ShownObject {
                     key: key.as_str(),
                     size: *size,
                     modified_ms: *modified_ms,
                     etag,
                 }),
-                ListedObject::Prefix(prefix) => listed.common_prefixes.push(prefix),
+                ListedObject::Prefix(prefix) => common_prefixes.push(prefix.as_str()),
             }
         }
-        listed
+        let page = KeysPage {
+            bucket: self.bucket.as_str(),
+            prefix: self.request.parameter("prefix").unwrap_or_default(),
+            delimiter: self.request.filled("delimiter"),
+            max_keys: self.max,
+            encoding: self.encoding,
+            is_truncated: self.listing.is_truncated,
+            common_prefixes,
+        };
+        (objects, page)
     }
 }
 

@@ -11,6 +11,7 @@ mod error;
 mod location;
 mod objects;
 mod owner;
+mod page;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -27,6 +28,7 @@ pub use error::ErrorDocument;
 pub use location::{CreateBucketConfiguration, LocationConstraint};
 pub use objects::{ListBucketResult, ObjectEntry, Paging};
 pub use owner::Owner;
+pub use page::KeysPage;
 pub use uploads::{
     InitiateMultipartUploadResult, ListMultipartUploadsResult, ListPartsResult, PartEntry,
     UploadEntry,

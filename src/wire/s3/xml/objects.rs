@@ -4,28 +4,17 @@ use names::{ChecksumAlgorithm, ChecksumKind};
 
 use super::encoding::{EncodingType, encoded};
 use super::owner::Owner;
+use super::page::KeysPage;
 use super::writer::Writer;
 
 /// `ListBucketResult`: the answer of ListObjects and ListObjectsV2.
 pub struct ListBucketResult<'a> {
-    /// The bucket.
-    pub bucket: &'a str,
-    /// The prefix that was asked for; may be empty.
-    pub prefix: &'a str,
-    /// The delimiter, if one was asked for.
-    pub delimiter: Option<&'a str>,
-    /// How many entries were asked for.
-    pub max_keys: u32,
-    /// How keys are written.
-    pub encoding: Option<EncodingType>,
-    /// Whether there is more.
-    pub is_truncated: bool,
+    /// What it says as every page of keys does.
+    pub page: KeysPage<'a>,
     /// What only one of the two versions says.
     pub paging: Paging<'a>,
     /// The objects.
     pub objects: Vec<ObjectEntry<'a>>,
-    /// The stretches of keys.
-    pub common_prefixes: Vec<&'a str>,
 }
 
 /// How a list of objects goes on.
@@ -71,9 +60,9 @@ pub struct ObjectEntry<'a> {
 impl ListBucketResult<'_> {
     /// Writes it.
     pub fn to_xml(&self) -> String {
-        let encoded = |text| encoded(text, self.encoding);
+        let encoded = |text| self.page.encoded(text);
         Writer::document("ListBucketResult", |to| {
-            to.element("IsTruncated", self.is_truncated);
+            self.page.write_head(to);
             if let Paging::V1 {
                 marker,
                 next_marker,
@@ -83,21 +72,19 @@ impl ListBucketResult<'_> {
                 to.optional("NextMarker", next_marker.map(encoded));
             }
             for object in &self.objects {
-                object.write(self.encoding, to);
+                object.write(self.page.encoding, to);
             }
-            to.element("Name", self.bucket);
-            to.element("Prefix", encoded(self.prefix));
-            to.optional("Delimiter", self.delimiter.map(encoded));
-            to.element("MaxKeys", self.max_keys);
-            write_prefixes(&self.common_prefixes, self.encoding, to);
-            to.optional("EncodingType", self.encoding.map(EncodingType::name));
+            self.page.write_tail(to);
             if let Paging::V2 {
                 continuation_token,
                 next_continuation_token,
                 start_after,
             } = self.paging
             {
-                to.element("KeyCount", self.objects.len() + self.common_prefixes.len());
+                to.element(
+                    "KeyCount",
+                    self.objects.len() + self.page.common_prefixes.len(),
+                );
                 to.optional("ContinuationToken", continuation_token);
                 to.optional("NextContinuationToken", next_continuation_token);
                 to.optional("StartAfter", start_after.map(encoded));
@@ -118,14 +105,6 @@ impl ObjectEntry<'_> {
             }
             to.element("Size", self.size);
             to.element("StorageClass", self.storage_class);
-        });
-    }
-}
-
-pub(super) fn write_prefixes(prefixes: &[&str], encoding: Option<EncodingType>, to: &mut Writer) {
-    for prefix in prefixes {
-        to.parent("CommonPrefixes", |to| {
-            to.element("Prefix", encoded(prefix, encoding));
         });
     }
 }

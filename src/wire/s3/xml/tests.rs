@@ -347,12 +347,15 @@ fn listing<'a>(
     paging: Paging<'a>,
 ) -> ListBucketResult<'a> {
     ListBucketResult {
-        bucket: "docs",
-        prefix: "p +",
-        delimiter: Some("/"),
-        max_keys: 2,
-        encoding,
-        is_truncated: true,
+        page: KeysPage {
+            bucket: "docs",
+            prefix: "p +",
+            delimiter: Some("/"),
+            max_keys: 2,
+            encoding,
+            is_truncated: true,
+            common_prefixes: vec!["p +é/"],
+        },
         paging,
         objects: vec![ObjectEntry {
             key,
@@ -363,7 +366,6 @@ fn listing<'a>(
             owner: Some(OWNER),
             checksum: Some(CRC32),
         }],
-        common_prefixes: vec!["p +é/"],
     }
 }
 
@@ -445,18 +447,20 @@ fn versions_are_listed() {
         ..object
     };
     let document = ListVersionsResult {
-        bucket: "docs",
-        prefix: "",
-        delimiter: None,
-        max_keys: 1000,
-        encoding: None,
-        is_truncated: false,
+        page: KeysPage {
+            bucket: "docs",
+            prefix: "",
+            delimiter: None,
+            max_keys: 1000,
+            encoding: None,
+            is_truncated: false,
+            common_prefixes: vec![],
+        },
         key_marker: "",
         version_marker: "",
         next_key_marker: None,
         next_version_marker: None,
         versions: vec![object, marker],
-        common_prefixes: vec![],
     };
     assert_eq!(
         body(&document.to_xml(), "ListVersionsResult"),

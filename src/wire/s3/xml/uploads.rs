@@ -4,8 +4,9 @@ use names::{Checksum, ChecksumAlgorithm, ChecksumKind, PartNumber};
 
 use super::complete::write_value;
 use super::encoding::{EncodingType, encoded};
-use super::objects::{write_checksum, write_prefixes};
+use super::objects::write_checksum;
 use super::owner::Owner;
+use super::page::write_prefixes;
 use super::writer::Writer;
 
 /// `InitiateMultipartUploadResult`: the answer of CreateMultipartUpload.

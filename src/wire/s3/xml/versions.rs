@@ -3,8 +3,9 @@ use std::fmt::Display;
 use names::{ChecksumAlgorithm, ChecksumKind};
 
 use super::encoding::{EncodingType, encoded};
-use super::objects::{write_checksum, write_prefixes};
+use super::objects::write_checksum;
 use super::owner::Owner;
+use super::page::KeysPage;
 use super::writer::Writer;
 
 /// `VersioningConfiguration`: the answer of GetBucketVersioning for a bucket that never had it,
@@ -14,18 +15,8 @@ pub struct VersioningConfiguration;
 
 /// `ListVersionsResult`: the answer of ListObjectVersions.
 pub struct ListVersionsResult<'a> {
-    /// The bucket.
-    pub bucket: &'a str,
-    /// The prefix that was asked for; may be empty.
-    pub prefix: &'a str,
-    /// The delimiter, if one was asked for.
-    pub delimiter: Option<&'a str>,
-    /// How many entries were asked for.
-    pub max_keys: u32,
-    /// How keys are written.
-    pub encoding: Option<EncodingType>,
-    /// Whether there is more.
-    pub is_truncated: bool,
+    /// What it says as every page of keys does.
+    pub page: KeysPage<'a>,
     /// `key-marker`; may be empty.
     pub key_marker: &'a str,
     /// `version-id-marker`; may be empty.
@@ -36,8 +27,6 @@ pub struct ListVersionsResult<'a> {
     pub next_version_marker: Option<&'a str>,
     /// Versions and delete markers in order.
     pub versions: Vec<VersionEntry<'a>>,
-    /// The stretches of keys.
-    pub common_prefixes: Vec<&'a str>,
 }
 
 /// A version or delete marker in a list.
@@ -85,22 +74,17 @@ impl VersioningConfiguration {
 impl ListVersionsResult<'_> {
     /// Writes it.
     pub fn to_xml(&self) -> String {
-        let encoded = |text| encoded(text, self.encoding);
+        let encoded = |text| self.page.encoded(text);
         Writer::document("ListVersionsResult", |to| {
-            to.element("IsTruncated", self.is_truncated);
+            self.page.write_head(to);
             to.element("KeyMarker", encoded(self.key_marker));
             to.element("VersionIdMarker", self.version_marker);
             to.optional("NextKeyMarker", self.next_key_marker.map(encoded));
             to.optional("NextVersionIdMarker", self.next_version_marker);
             for version in &self.versions {
-                version.write(self.encoding, to);
+                version.write(self.page.encoding, to);
             }
-            to.element("Name", self.bucket);
-            to.element("Prefix", encoded(self.prefix));
-            to.optional("Delimiter", self.delimiter.map(encoded));
-            to.element("MaxKeys", self.max_keys);
-            write_prefixes(&self.common_prefixes, self.encoding, to);
-            to.optional("EncodingType", self.encoding.map(EncodingType::name));
+            self.page.write_tail(to);
         })
     }
 }
