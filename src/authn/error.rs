@@ -47,6 +47,16 @@ pub enum AuthnError {
     Unavailable(String),
 }
 
+impl AuthnError {
+    /// By which rule the caller is refused, for logs: into these goes nothing that strangers write.
+    pub fn rule(&self) -> String {
+        match self {
+            Self::WrongScope { part, .. } => format!("signed for another {part}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl From<CatalogError> for AuthnError {
     fn from(error: CatalogError) -> Self {
         Self::Unavailable(error.to_string())

@@ -145,19 +145,12 @@ impl From<Refusal> for S3Error {
 
 impl From<AuthnError> for S3Error {
     fn from(error: AuthnError) -> Self {
-        let rule = error.to_string();
+        let rule = error.rule();
+        let text = error.to_string();
         match error {
             AuthnError::Anonymous => Self::refused(ErrorCode::AccessDenied, rule),
             AuthnError::Signature(error) => {
-                // The text begins with the code.
-                let message = match rule.split_once(": ") {
-                    Some((_, message)) => message.to_owned(),
-                    None => rule.clone(),
-                };
-                Self {
-                    message: message.into(),
-                    ..Self::refused(signature_code(error), rule)
-                }
+                Self::refused(signature_code(error), rule).saying(error.message())
             }
             AuthnError::InvalidToken => Self::refused(ErrorCode::InvalidToken, rule),
             AuthnError::ExpiredToken => Self::refused(ErrorCode::ExpiredToken, rule),
@@ -180,12 +173,7 @@ impl From<AuthnError> for S3Error {
                         "Error parsing the X-Amz-Credential parameter",
                     ),
                 };
-                // What strangers write goes into no log.
-                let logged = format!("signed for another {part}");
-                let error = Self {
-                    message: format!("{what}; {rule}").into(),
-                    ..Self::refused(code, logged)
-                };
+                let error = Self::refused(code, rule).saying(format!("{what}; {text}"));
                 // SDKs sign again for the region that they find here.
                 match part {
                     "region" => error.with("Region", expected),

@@ -21,10 +21,7 @@ pub struct StsError {
 impl StsError {
     /// A refusal by `rule`, for the activity log, in words of its own for the caller.
     pub(super) fn denied(rule: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            message: message.into(),
-            ..Self::refused(ErrorCode::AccessDenied, rule)
-        }
+        Self::refused(ErrorCode::AccessDenied, rule).saying(message)
     }
 
     /// An error that should not have come: ours.
@@ -33,6 +30,13 @@ impl StsError {
             fault: Fault::Operator(cause.to_string()),
             ..Self::from(ErrorCode::InternalFailure)
         }
+    }
+
+    /// The same in other words.
+    #[must_use]
+    fn saying(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.message = message.into();
+        self
     }
 
     /// The code.
@@ -99,28 +103,18 @@ impl From<Unreadable> for StsError {
 
 impl From<Refusal> for StsError {
     fn from(refusal: Refusal) -> Self {
-        Self {
-            message: refusal.to_string().into(),
-            ..Self::refused(ErrorCode::AccessDenied, refusal.to_string())
-        }
+        let rule = refusal.to_string();
+        Self::refused(ErrorCode::AccessDenied, rule.clone()).saying(rule)
     }
 }
 
 impl From<AuthnError> for StsError {
     fn from(error: AuthnError) -> Self {
-        let rule = error.to_string();
+        let rule = error.rule();
         match error {
             AuthnError::Anonymous => Self::refused(ErrorCode::MissingAuthenticationToken, rule),
             AuthnError::Signature(error) => {
-                // The text begins with the code that S3 has for it.
-                let message = match rule.split_once(": ") {
-                    Some((_, message)) => message.to_owned(),
-                    None => rule.clone(),
-                };
-                Self {
-                    message: message.into(),
-                    ..Self::refused(signature_code(error), rule)
-                }
+                Self::refused(signature_code(error), rule).saying(error.message())
             }
             AuthnError::ExpiredToken => Self::refused(ErrorCode::ExpiredToken, rule),
             AuthnError::InvalidToken | AuthnError::UnknownAccessKey | AuthnError::UnknownToken => {
@@ -128,12 +122,7 @@ impl From<AuthnError> for StsError {
             }
             AuthnError::WrongScope { part, expected, .. } => {
                 let message = format!("Credential should be scoped to {part} '{expected}'.");
-                // What strangers write goes into no log.
-                let logged = format!("signed for another {part}");
-                Self {
-                    message: message.into(),
-                    ..Self::refused(ErrorCode::SignatureDoesNotMatch, logged)
-                }
+                Self::refused(ErrorCode::SignatureDoesNotMatch, rule).saying(message)
             }
             // Whoever holds such a key is told what a stranger is told.
             AuthnError::Damaged(what) => Self::damaged(ErrorCode::InvalidClientTokenId, what),
@@ -163,10 +152,7 @@ impl From<OpenIdError> for StsError {
             | OpenIdError::Refused
             | OpenIdError::RedirectUri => ErrorCode::InvalidIdentityToken,
         };
-        Self {
-            message: rule.clone().into(),
-            ..Self::refused(code, rule)
-        }
+        Self::refused(code, rule.clone()).saying(rule)
     }
 }
 
@@ -175,10 +161,9 @@ impl From<TenancyError> for StsError {
         let text = error.to_string();
         match error {
             TenancyError::Damaged(what) => Self::damaged(ErrorCode::InternalFailure, what),
-            TenancyError::TooWide => Self {
-                message: text.clone().into(),
-                ..Self::refused(ErrorCode::AccessDenied, text)
-            },
+            TenancyError::TooWide => {
+                Self::refused(ErrorCode::AccessDenied, text.clone()).saying(text)
+            }
             TenancyError::LimitReached { .. } => {
                 Unreadable::new(ErrorCode::PackedPolicyTooLarge, text).into()
             }

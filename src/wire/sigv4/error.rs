@@ -45,3 +45,14 @@ pub enum SigV4Error {
     #[error("InvalidURI: the URI does not parse")]
     InvalidUri,
 }
+
+impl SigV4Error {
+    /// What went wrong, without the code.
+    pub fn message(self) -> String {
+        let text = self.to_string();
+        match text.split_once(": ") {
+            Some((_, message)) => message.to_owned(),
+            None => text,
+        }
+    }
+}
