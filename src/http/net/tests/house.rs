@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -80,6 +80,23 @@ impl House {
     pub(super) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("connected")
     }
+
+    /// A connection on which something was sent.
+    pub(super) async fn sent(&self, bytes: impl AsRef<[u8]>) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes.as_ref()).await.expect("sent");
+        stream
+    }
+
+    /// A connection on which a path was asked for.
+    pub(super) async fn get(&self, path: &str) -> TcpStream {
+        self.sent(get(path)).await
+    }
+}
+
+/// A request without a body.
+pub(super) fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")
 }
 
 async fn answer(

@@ -1,4 +1,4 @@
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::house::{House, read_answer, read_to_end, short};
@@ -7,16 +7,10 @@ use crate::config::Net;
 #[tokio::test]
 async fn a_stop_finishes_what_is_in_flight_and_takes_nothing_new() {
     let mut house = House::open(Net::default(), None).await;
-    let mut idle = house.connect().await;
-    idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .expect("sent");
+    let mut idle = house.get("/").await;
     read_answer(&mut idle).await;
     house.saw_request().await;
-    let mut busy = house.connect().await;
-    busy.write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .expect("sent");
+    let mut busy = house.get("/wait").await;
     house.saw_request().await;
 
     house.stop.request();
@@ -36,10 +30,7 @@ async fn a_stop_breaks_off_what_outlasts_the_drain() {
         ..Net::default()
     };
     let mut house = House::open(net, None).await;
-    let mut busy = house.connect().await;
-    busy.write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .expect("sent");
+    let mut busy = house.get("/wait").await;
     house.saw_request().await;
     house.stop.request();
     house.serving.await.expect("no panic");
