@@ -81,58 +81,11 @@ fn is_setting(line: &str) -> bool {
 
 /// Sections and keys as serde knows them, in the order of their declaration: a deserializer that
 /// gives no value but notes the fields that it is asked for.
-fn schema() -> Vec<(&'static str, &'static [&'static str])> {
-    struct Top<'a>(&'a mut Vec<(&'static str, &'static [&'static str])>);
-    struct Section<'a>(
-        &'static str,
-        &'a mut Vec<(&'static str, &'static [&'static str])>,
-    );
-    struct Each<'a> {
-        left: &'static [&'static str],
-        found: &'a mut Vec<(&'static str, &'static [&'static str])>,
-    }
-
-    impl<'de> Deserializer<'de> for Top<'_> {
-        type Error = ValueError;
-        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ValueError> {
-            Err(serde::de::Error::custom("settings are a struct"))
-        }
-        fn deserialize_struct<V: Visitor<'de>>(
-            self,
-            _: &'static str,
-            fields: &'static [&'static str],
-            visitor: V,
-        ) -> Result<V::Value, ValueError> {
-            visitor.visit_map(Each {
-                left: fields,
-                found: self.0,
-            })
-        }
-        forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
-            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-        }
-    }
-
-    impl<'de> MapAccess<'de> for Each<'_> {
-        type Error = ValueError;
-        fn next_key_seed<K: DeserializeSeed<'de>>(
-            &mut self,
-            seed: K,
-        ) -> Result<Option<K::Value>, ValueError> {
-            match self.left.first() {
-                Some(name) => seed.deserialize(StrDeserializer::new(name)).map(Some),
-                None => Ok(None),
-            }
-        }
-        fn next_value_seed<S: DeserializeSeed<'de>>(
-            &mut self,
-            seed: S,
-        ) -> Result<S::Value, ValueError> {
-            let (name, left) = self.left.split_first().expect("a key came before");
-            self.left = left;
-            seed.deserialize(Section(name, self.found))
-        }
+fn schema() -> Shown {
+    /// What holds others: all settings hold the sections, a section its keys.
+    struct Section<'a> {
+        name: &'static str,
+        found: &'a mut Shown,
     }
 
     impl<'de> Deserializer<'de> for Section<'_> {
@@ -146,15 +99,19 @@ fn schema() -> Vec<(&'static str, &'static [&'static str])> {
             fields: &'static [&'static str],
             visitor: V,
         ) -> Result<V::Value, ValueError> {
-            self.1.push((self.0, fields));
-            // A list of sections inside; all else has its default.
-            let inner: &[_] = match self.0 {
-                "template" => &[("agents", "template.agents")],
-                _ => &[],
+            // What is no section inside of it has its default.
+            let inner = match self.name {
+                ALL => fields.iter().map(|name| (*name, *name)).collect(),
+                "template" => vec![("agents", "template.agents")],
+                _ => Vec::new(),
             };
+            if self.name != ALL {
+                self.found.push((self.name, fields));
+            }
             visitor.visit_map(Inner {
-                left: inner,
-                found: self.1,
+                left: inner.into_iter(),
+                next: "",
+                found: self.found,
             })
         }
         fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
@@ -166,10 +123,11 @@ fn schema() -> Vec<(&'static str, &'static [&'static str])> {
         }
     }
 
-    /// The lists of sections inside of a section.
+    /// The sections inside of one: the key of each, and its name.
     struct Inner<'a> {
-        left: &'static [(&'static str, &'static str)],
-        found: &'a mut Vec<(&'static str, &'static [&'static str])>,
+        left: std::vec::IntoIter<(&'static str, &'static str)>,
+        next: &'static str,
+        found: &'a mut Shown,
     }
 
     impl<'de> MapAccess<'de> for Inner<'_> {
@@ -178,18 +136,20 @@ fn schema() -> Vec<(&'static str, &'static [&'static str])> {
             &mut self,
             seed: K,
         ) -> Result<Option<K::Value>, ValueError> {
-            match self.left.first() {
-                Some((name, _)) => seed.deserialize(StrDeserializer::new(name)).map(Some),
-                None => Ok(None),
-            }
+            let Some((key, name)) = self.left.next() else {
+                return Ok(None);
+            };
+            self.next = name;
+            seed.deserialize(StrDeserializer::new(key)).map(Some)
         }
         fn next_value_seed<S: DeserializeSeed<'de>>(
             &mut self,
             seed: S,
         ) -> Result<S::Value, ValueError> {
-            let ((_, name), left) = self.left.split_first().expect("a key came before");
-            self.left = left;
-            seed.deserialize(Section(name, self.found))
+            seed.deserialize(Section {
+                name: self.next,
+                found: self.found,
+            })
         }
     }
 
@@ -207,9 +167,17 @@ fn schema() -> Vec<(&'static str, &'static [&'static str])> {
         }
     }
 
+    const ALL: &str = "";
     let mut found = Vec::new();
-    Sections::deserialize(Top(&mut found)).expect("all sections have defaults");
+    let all = Section {
+        name: ALL,
+        found: &mut found,
+    };
+    Sections::deserialize(all).expect("all sections have defaults");
     found
 }
+
+/// Sections with their keys.
+type Shown = Vec<(&'static str, &'static [&'static str])>;
 
 const EXAMPLE: &str = include_str!("../../../config/example.toml");
