@@ -11,6 +11,17 @@ use crate::ops::fixture::crash_after;
 use crate::tenancy::TenancyError;
 
 impl House {
+    /// A house in which Ada's organization has `/docs/a`, and an agent that may read it.
+    async fn with_agent() -> (Self, Person, PrincipalId) {
+        let house = Self::new().await;
+        let ada = house.owner("ada").await;
+        for path in ["/docs", "/docs/a"] {
+            assert_eq!(house.s3(&ada.client, "PUT", path).await, "200");
+        }
+        let agent = house.agent(&ada, "runner", "docs").await;
+        (house, ada, agent)
+    }
+
     /// Links somebody at the provider to an agent.
     async fn link(&self, by: &Person, agent: PrincipalId, subject: &str) {
         let permit = self
@@ -43,13 +54,11 @@ impl House {
 
 #[tokio::test]
 async fn a_provider_vouches_for_an_agent() {
-    let house = House::new().await;
-    let ada = house.owner("ada").await;
+    let (house, ada, agent) = House::with_agent().await;
     let org = ada.caller.org();
-    for path in ["/docs", "/docs/a", "/logs", "/logs/a"] {
+    for path in ["/logs", "/logs/a"] {
         assert_eq!(house.s3(&ada.client, "PUT", path).await, "200");
     }
-    let agent = house.agent(&ada, "runner", "docs").await;
     house.link(&ada, agent, "runner").await;
     let answer = house
         .assume(org, agent, &house.token(org, "runner"), "")
@@ -114,13 +123,8 @@ async fn a_provider_vouches_for_an_agent() {
 
 #[tokio::test]
 async fn a_session_ends_with_the_identity_that_it_was_got_by() {
-    let house = House::new().await;
-    let ada = house.owner("ada").await;
+    let (house, ada, agent) = House::with_agent().await;
     let org = ada.caller.org();
-    for path in ["/docs", "/docs/a"] {
-        assert_eq!(house.s3(&ada.client, "PUT", path).await, "200");
-    }
-    let agent = house.agent(&ada, "runner", "docs").await;
     let mut sessions = Vec::new();
     for subject in ["first", "second"] {
         house.link(&ada, agent, subject).await;
@@ -165,13 +169,8 @@ async fn a_session_ends_with_the_identity_that_it_was_got_by() {
 
 #[tokio::test]
 async fn an_unlinking_that_was_cut_anywhere_is_done_by_its_repetition() {
-    let house = House::new().await;
-    let ada = house.owner("ada").await;
+    let (house, ada, agent) = House::with_agent().await;
     let org = ada.caller.org();
-    for path in ["/docs", "/docs/a"] {
-        assert_eq!(house.s3(&ada.client, "PUT", path).await, "200");
-    }
-    let agent = house.agent(&ada, "runner", "docs").await;
     let one = || house.one::<ManageAgents>(&ada, SubjectKind::Agent, agent);
     let (tenancy, issuer) = (&house.world.tenancy, house.provider.issuer());
     let mut turned_away = 0;
@@ -213,13 +212,8 @@ async fn an_unlinking_that_was_cut_anywhere_is_done_by_its_repetition() {
 
 #[tokio::test]
 async fn no_session_is_left_that_is_made_while_its_identity_is_unlinked() {
-    let house = House::new().await;
-    let ada = house.owner("ada").await;
+    let (house, ada, agent) = House::with_agent().await;
     let org = ada.caller.org();
-    for path in ["/docs", "/docs/a"] {
-        assert_eq!(house.s3(&ada.client, "PUT", path).await, "200");
-    }
-    let agent = house.agent(&ada, "runner", "docs").await;
     let one = || house.one::<ManageAgents>(&ada, SubjectKind::Agent, agent);
     let (tenancy, issuer) = (&house.world.tenancy, house.provider.issuer());
     let (mut let_in, mut turned_away) = (0, 0);
@@ -295,10 +289,8 @@ async fn nobody_learns_which_agents_there_are() {
 
 #[tokio::test]
 async fn a_token_that_proves_nothing_has_its_own_code() {
-    let house = House::new().await;
-    let ada = house.owner("ada").await;
+    let (house, ada, agent) = House::with_agent().await;
     let org = ada.caller.org();
-    let agent = house.agent(&ada, "runner", "docs").await;
     house.link(&ada, agent, "runner").await;
     let claims = |exp: u64, aud: &str| {
         house.provider.token(&json!({
@@ -351,10 +343,8 @@ async fn a_token_that_proves_nothing_has_its_own_code() {
 
 #[tokio::test]
 async fn an_agents_session_stands_in_the_log_before_it_works() {
-    let house = House::new().await;
-    let ada = house.owner("ada").await;
+    let (house, ada, agent) = House::with_agent().await;
     let org = ada.caller.org();
-    let agent = house.agent(&ada, "runner", "docs").await;
     house.link(&ada, agent, "runner").await;
     let answer = house
         .assume(org, agent, &house.token(org, "runner"), "")
