@@ -88,22 +88,13 @@ async fn a_permit_opens_no_door_to_rights_and_keys() {
     assert!(missing(handle.commit(delete()).await));
     let name_key = || Mutation::CreateNameKey(world.name_key_row(1));
     assert!(missing(handle.commit(name_key()).await));
-    let usage = || {
-        Mutation::AddUsage(vec![UsageDelta {
-            hour_ms: 0,
-            meter: Meter::Requests,
-            subject: UsageSubject::Whole,
-            amount: 1,
-        }])
-    };
-    let refused = handle.commit_all(vec![usage(), name_key()]).await.unwrap();
-    assert_eq!(refused, [Err(Conflict::Missing), Err(Conflict::Missing)]);
-    assert_eq!(handle.usage(0, u64::MAX).await.unwrap(), []);
-    let done = handle
-        .commit_all(vec![usage(), Mutation::FoldUsage])
-        .await
-        .unwrap();
-    assert_eq!(done, [Ok(Effect::Done), Ok(Effect::Done)]);
+    let usage = Mutation::AddUsage(vec![UsageDelta {
+        hour_ms: 0,
+        meter: Meter::Requests,
+        subject: UsageSubject::Whole,
+        amount: 1,
+    }]);
+    assert_eq!(handle.commit(usage).await.unwrap(), Effect::Done);
     assert_eq!(handle.usage(0, u64::MAX).await.unwrap().len(), 1);
 
     // The platform and a job may ask.

@@ -100,11 +100,6 @@ impl Credential {
         &self.proof
     }
 
-    /// Gives what proves it away.
-    pub fn into_proof(self) -> Proof {
-        self.proof
-    }
-
     /// Seals it for the row with this blind name.
     pub fn seal(&self, platform: &OrgKeys, lookup: &[u8; 32]) -> Result<Vec<u8>, RowRefused> {
         let (secret, digest) = match &self.proof {

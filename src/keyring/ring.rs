@@ -203,14 +203,6 @@ impl Keyring {
         }
     }
 
-    /// Drops all keys.
-    pub fn forget_all(&self) {
-        for (_, slot) in &self.cache {
-            slot.empty();
-        }
-        self.cache.invalidate_all();
-    }
-
     /// Drops the keys that what changed in the catalog has outdated, and takes the root key file
     /// over if another process has replaced it. Called after every poll of the catalog, so that a
     /// destroyed key stays in no memory.

@@ -4,9 +4,9 @@ use names::{BlobId, BucketId, BucketName, NodeId, ObjectKey, OrgId, PartNumber, 
 
 use super::commit::{CommitError, commit_one};
 use crate::catalog::{
-    AuditSegmentRow, BlobRow, Bound, BucketRow, CatalogError, Class, Conflict, Content, Effect,
-    Found, ListQuery, Listed, Mutation, Page, PartRow, RecordKind, RecordQuery, RecordRow, Stamp,
-    Store, Stored, Unverified, UploadRow, UsageDelta, UsageSubjectKind, VersionRow,
+    AuditSegmentRow, BlobRow, BucketRow, CatalogError, Class, Conflict, Content, Effect, Found,
+    ListQuery, Listed, Mutation, Page, PartRow, RecordKind, RecordQuery, RecordRow, Stamp, Store,
+    Stored, Unverified, UploadRow, UsageDelta, UsageSubjectKind, VersionRow,
 };
 
 /// The catalog of one organization, as a permit opened it.
@@ -33,23 +33,6 @@ impl OrgCatalog {
             return Err(Conflict::Missing.into());
         }
         commit_one(&*self.store, self.org, mutation).await
-    }
-
-    /// Applies mutations, each judged by itself, and returns once they are durable. If one of
-    /// them is not for this handle, none is applied.
-    pub async fn commit_all(
-        &self,
-        mutations: Vec<Mutation>,
-    ) -> Result<Vec<Result<Effect, Conflict>>, CatalogError> {
-        if !mutations.iter().all(Mutation::is_open_to_permits) {
-            return Ok(mutations.iter().map(|_| Err(Conflict::Missing)).collect());
-        }
-        let org = self.org;
-        let bound = mutations
-            .into_iter()
-            .map(|mutation| Bound { org, mutation })
-            .collect();
-        self.store.commit(bound).await
     }
 
     /// A bucket by its name.
