@@ -4,14 +4,14 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::error::{ConfigError, Place};
-use super::load::{CLIENT_SECRET, Config, Sections, catalog_path};
+use super::load::{Config, Sections, catalog_path};
+use super::oidc::providers;
 use super::path;
-use super::secret;
+use super::secret::{self, Secret};
 use super::sections::{
-    Api, Audit, Blobs, BlobsKind, BlobsSection, Drive, Log, Net, ORGANIZATION, OidcProvider,
-    OidcSection, Root, S3Blobs, SIGNING_ALG_VALUES,
+    Api, Audit, Blobs, BlobsKind, BlobsSection, Control, Drive, Log, Net, Root, S3Blobs,
 };
-use super::template::{Template, TemplateAgent, TemplateSection};
+use super::template::templates;
 use super::tree::Tree;
 
 /// What types cannot say: ranges, and settings that depend on each other.
@@ -64,18 +64,7 @@ impl Check {
         self.drive(&drive)?;
         self.log(&log)?;
         self.positive("catalog", "readers", u64::from(catalog.readers))?;
-        self.positive(
-            "audit",
-            "refusals_per_second_max",
-            u64::from(audit.refusals_per_second_max),
-        )?;
-        self.lasting("audit", "checkpoint_interval", audit.checkpoint_interval)?;
-        self.require(
-            audit.batch_delay_max <= Duration::from_secs(1),
-            "audit",
-            "batch_delay_max",
-            "at most 1s: so long may a recorded read be lost",
-        )?;
+        self.audit(&audit)?;
         self.require(
             control.listen != api.listen || api.listen.port() == 0,
             "control",
@@ -93,22 +82,10 @@ impl Check {
         }
         self.distinct(&root, &audit, &catalog_path(&catalog, &data))?;
 
-        let token_file = control.operator_token_file.as_deref();
-        let operator_token = secret::read(
-            operator_token,
-            token_file.map(|f| (self.tree.place("control", "operator_token_file"), f)),
-        )?;
-        if let Some(token) = &operator_token {
-            self.require(
-                token.expose().len() >= TOKEN_BYTES_MIN,
-                "control",
-                "operator_token_file",
-                "the operator token has at least 16 characters",
-            )?;
-        }
+        let operator_token = self.operator_token(&control, operator_token)?;
         let blobs = self.blobs(blobs, blobs_dir, secret_access_key)?;
-        let oidc = self.oidc(oidc, client_secrets)?;
-        let templates = self.templates(template)?;
+        let oidc = providers(&self.tree, oidc, client_secrets)?;
+        let templates = templates(&self.tree, template)?;
         Ok(Config {
             data,
             root,
@@ -217,6 +194,39 @@ impl Check {
         )
     }
 
+    fn audit(&self, audit: &Audit) -> Result<(), ConfigError> {
+        self.positive(
+            "audit",
+            "refusals_per_second_max",
+            u64::from(audit.refusals_per_second_max),
+        )?;
+        self.lasting("audit", "checkpoint_interval", audit.checkpoint_interval)?;
+        self.require(
+            audit.batch_delay_max <= Duration::from_secs(1),
+            "audit",
+            "batch_delay_max",
+            "at most 1s: so long may a recorded read be lost",
+        )
+    }
+
+    fn operator_token(
+        &self,
+        control: &Control,
+        variable: Variable,
+    ) -> Result<Option<Secret>, ConfigError> {
+        let file = control.operator_token_file.as_deref();
+        let file = file.map(|file| (self.tree.place("control", "operator_token_file"), file));
+        let token = secret::read(variable, file)?;
+        let is_long = |token: &Secret| token.expose().len() >= TOKEN_BYTES_MIN;
+        self.require(
+            token.as_ref().is_none_or(is_long),
+            "control",
+            "operator_token_file",
+            "the operator token has at least 16 characters",
+        )?;
+        Ok(token)
+    }
+
     fn log(&self, log: &Log) -> Result<(), ConfigError> {
         match EnvFilter::builder().parse(&log.level) {
             Ok(_) => Ok(()),
@@ -316,127 +326,6 @@ impl Check {
             allow_http: section.allow_http,
             path_style: section.path_style,
         })
-    }
-
-    fn oidc(
-        &self,
-        sections: Vec<OidcSection>,
-        mut variables: Vec<(String, (Place, String))>,
-    ) -> Result<Vec<OidcProvider>, ConfigError> {
-        let mut providers: Vec<OidcProvider> = Vec::new();
-        for (at, section) in sections.into_iter().enumerate() {
-            let require = |holds: bool, key: &'static str, message: &str| match holds {
-                true => Ok(()),
-                false => Err(ConfigError::Invalid {
-                    place: self.tree.places("oidc", at).of(key),
-                    message: format!("[[oidc]] {key}: {message}"),
-                }),
-            };
-            let OidcSection {
-                name,
-                issuer,
-                client_id,
-                client_secret_file,
-                audiences,
-                id_token_signing_alg_values,
-            } = section;
-            let is_new = |differs: &dyn Fn(&OidcProvider) -> bool| providers.iter().all(differs);
-            require(
-                is_label(&name) && is_new(&|other| other.name != name),
-                "name",
-                "1 to 63 of a-z, 0-9 and -, and no other provider's",
-            )?;
-            require(
-                is_issuer(&issuer) && is_new(&|other| other.issuer != issuer),
-                "issuer",
-                "an https:// URL without query, or an http:// one of this machine, and no other \
-                 provider's",
-            )?;
-            require(
-                client_id.as_ref().is_none_or(|id| !id.is_empty()),
-                "client_id",
-                "not empty",
-            )?;
-            let names_one = |audience: &String| audience.matches(ORGANIZATION).count() == 1;
-            require(
-                audiences.iter().all(names_one),
-                "audiences",
-                "each holds {organization} once, or a token for one organization would be one for \
-                 every other",
-            )?;
-            require(
-                !id_token_signing_alg_values.is_empty()
-                    && id_token_signing_alg_values
-                        .iter()
-                        .all(|value| SIGNING_ALG_VALUES.contains(&value.as_str())),
-                "id_token_signing_alg_values",
-                &format!("of {}", SIGNING_ALG_VALUES.join(", ")),
-            )?;
-            let variable = format!("{}{CLIENT_SECRET}", name.replace('-', "_"));
-            let given = variables.iter().position(|(name, _)| *name == variable);
-            let given = given.map(|at| variables.swap_remove(at).1);
-            let file = client_secret_file
-                .as_deref()
-                .map(|file| (self.tree.places("oidc", at).of("client_secret_file"), file));
-            let client_secret = secret::read(given, file)?;
-            require(
-                client_secret.is_none() || client_id.is_some(),
-                "client_id",
-                "the secret is of no use without it",
-            )?;
-            providers.push(OidcProvider {
-                name,
-                issuer,
-                client_id,
-                client_secret,
-                audiences,
-                id_token_signing_alg_values,
-            });
-        }
-        match variables.into_iter().next() {
-            None => Ok(providers),
-            Some((_, (place, _))) => Err(ConfigError::Invalid {
-                place,
-                message: "no [[oidc]] has this name".into(),
-            }),
-        }
-    }
-
-    fn templates(&self, sections: Vec<TemplateSection>) -> Result<Vec<Template>, ConfigError> {
-        let mut templates: Vec<Template> = Vec::new();
-        for (at, section) in sections.into_iter().enumerate() {
-            let TemplateSection {
-                name,
-                plan,
-                access_key,
-                buckets,
-                agents,
-            } = section;
-            let inner = self.tree.places_within("template", at, "agents");
-            let agents = agents.into_iter().zip(inner);
-            let template = Template {
-                name,
-                plan,
-                access_key,
-                buckets,
-                agents: agents
-                    .map(|(agent, places)| TemplateAgent {
-                        name: agent.name,
-                        department: agent.department,
-                        project: agent.project,
-                        places,
-                    })
-                    .collect(),
-                places: self.tree.places("template", at),
-            };
-            let is_new = templates.iter().all(|other| other.name != template.name);
-            if !is_label(&template.name) || !is_new {
-                let expected = "1 to 63 of a-z, 0-9 and -, and no other template's";
-                return Err(template.error("name", expected));
-            }
-            templates.push(template);
-        }
-        Ok(templates)
     }
 
     /// Copies of the data must not carry their key, nor the record that tells of their age.
@@ -547,7 +436,8 @@ impl Check {
     }
 }
 
-fn is_label(text: &str) -> bool {
+/// What can stand in a host name between its dots.
+pub(super) fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && !text.starts_with('-')
         && !text.ends_with('-')
@@ -558,24 +448,6 @@ fn is_label(text: &str) -> bool {
 
 fn is_domain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
-}
-
-/// OpenID Connect Discovery 1.0, section 4.3: https, without query or fragment.
-fn is_issuer(text: &str) -> bool {
-    text.parse::<http::Uri>().is_ok_and(|uri| {
-        let is_secret = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => uri.host().is_some_and(is_this_machine),
-            _ => false,
-        };
-        is_secret
-            && uri.authority().is_some_and(|a| !a.as_str().contains('@'))
-            && !text.contains(['?', '#'])
-    })
-}
-
-fn is_this_machine(host: &str) -> bool {
-    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 fn is_origin(text: &str) -> bool {

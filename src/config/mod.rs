@@ -5,6 +5,7 @@ mod check;
 mod client;
 mod error;
 mod load;
+mod oidc;
 mod path;
 mod profiles;
 mod secret;

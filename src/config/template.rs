@@ -1,7 +1,8 @@
 use serde::Deserialize;
 
+use super::check::is_label;
 use super::error::ConfigError;
-use super::tree::Places;
+use super::tree::{Places, Tree};
 
 /// `[[template]]`: what an organization is made with, if the call that makes it names the template.
 ///
@@ -76,4 +77,45 @@ impl TemplateAgent {
     pub fn error(&self, key: &str, message: &str) -> ConfigError {
         self.places.error("[[template.agents]]", key, message)
     }
+}
+
+/// The templates that `[[template]]` names.
+pub(super) fn templates(
+    tree: &Tree,
+    sections: Vec<TemplateSection>,
+) -> Result<Vec<Template>, ConfigError> {
+    let mut templates: Vec<Template> = Vec::new();
+    for (at, section) in sections.into_iter().enumerate() {
+        let TemplateSection {
+            name,
+            plan,
+            access_key,
+            buckets,
+            agents,
+        } = section;
+        let inner = tree.places_within("template", at, "agents");
+        let agents = agents.into_iter().zip(inner);
+        let template = Template {
+            name,
+            plan,
+            access_key,
+            buckets,
+            agents: agents
+                .map(|(agent, places)| TemplateAgent {
+                    name: agent.name,
+                    department: agent.department,
+                    project: agent.project,
+                    places,
+                })
+                .collect(),
+            places: tree.places("template", at),
+        };
+        let is_new = templates.iter().all(|other| other.name != template.name);
+        if !is_label(&template.name) || !is_new {
+            let expected = "1 to 63 of a-z, 0-9 and -, and no other template's";
+            return Err(template.error("name", expected));
+        }
+        templates.push(template);
+    }
+    Ok(templates)
 }
