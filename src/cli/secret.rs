@@ -24,33 +24,9 @@ enum Command {
     /// Write a value: a new version of a secret, or the first one of a new secret.
     Put(Put),
     /// Reveal a value on standard output. It stands in the activity log.
-    Get {
-        #[command(flatten)]
-        one: One,
-        /// The version of this number; the current one, if none is named.
-        #[arg(long, value_name = "NUMBER")]
-        version: Option<u32>,
-        /// The version that carries this stage.
-        #[arg(long, conflicts_with = "version")]
-        stage: Option<String>,
-        /// A field of the value, as text.
-        #[arg(long, value_name = "NAME")]
-        field: Option<String>,
-    },
+    Get(Get),
     /// List secrets, without their values.
-    List {
-        /// Those whose paths begin so.
-        #[arg(long, default_value = "")]
-        prefix: String,
-        /// Those in use, those about to be deleted, or both.
-        #[arg(long, value_enum, default_value_t)]
-        state: State,
-        /// Those with a tag of this name, or of this name and value.
-        #[arg(long, value_name = "NAME[=VALUE]")]
-        tag: Option<String>,
-        #[command(flatten)]
-        place: InOrganization,
-    },
+    List(List),
     /// Show what is said of a secret, without its values.
     Show(One),
     /// List the versions of a secret, the oldest first, without their values.
@@ -63,31 +39,11 @@ enum Command {
         version: u64,
     },
     /// Delete a secret. It can be restored for 30 days, unless something else is said.
-    Delete {
-        #[command(flatten)]
-        one: One,
-        /// Within how many days it can be restored: 7 to 30.
-        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(7..=30))]
-        recovery_days: Option<u32>,
-        /// At once, and for good.
-        #[arg(long, conflicts_with = "recovery_days")]
-        at_once: bool,
-        #[command(flatten)]
-        leave: Leave,
-    },
+    Delete(Delete),
     /// Take the deletion of a secret back.
     Restore(One),
     /// Make a link that shows a value once to whoever holds its token, which is shown this once.
-    Share {
-        #[command(flatten)]
-        one: One,
-        /// The version of this number; the current one, if none is named.
-        #[arg(long, value_name = "NUMBER")]
-        version: Option<u64>,
-        /// For how many seconds it can be opened: 60 to 604,800; an hour, if nothing is said.
-        #[arg(long, value_name = "SECONDS")]
-        lasts_seconds: Option<u64>,
-    },
+    Share(Share),
     /// List the share links of a secret that have not ended.
     Shares(One),
     /// Take a share link back.
@@ -99,13 +55,7 @@ enum Command {
     },
     /// Open a share link, once, and write its value to standard output. Its token is asked for, and
     /// needs no other credential.
-    OpenShare {
-        /// A file that holds the link's token; `-` for standard input.
-        #[arg(long, value_name = "FILE")]
-        share_file: Option<PathBuf>,
-        #[command(flatten)]
-        remote: Remote,
-    },
+    OpenShare(OpenShare),
     /// Destroy the values of versions for good.
     DestroyVersions {
         #[command(flatten)]
@@ -137,6 +87,71 @@ struct Put {
     /// The number of the version that has to be current; 0 for a secret that is not there yet.
     #[arg(long, value_name = "NUMBER")]
     current: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+struct Get {
+    #[command(flatten)]
+    one: One,
+    /// The version of this number; the current one, if none is named.
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<u32>,
+    /// The version that carries this stage.
+    #[arg(long, conflicts_with = "version")]
+    stage: Option<String>,
+    /// A field of the value, as text.
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Those whose paths begin so.
+    #[arg(long, default_value = "")]
+    prefix: String,
+    /// Those in use, those about to be deleted, or both.
+    #[arg(long, value_enum, default_value_t)]
+    state: State,
+    /// Those with a tag of this name, or of this name and value.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    tag: Option<String>,
+    #[command(flatten)]
+    place: InOrganization,
+}
+
+#[derive(Debug, Args)]
+struct Delete {
+    #[command(flatten)]
+    one: One,
+    /// Within how many days it can be restored: 7 to 30.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(7..=30))]
+    recovery_days: Option<u32>,
+    /// At once, and for good.
+    #[arg(long, conflicts_with = "recovery_days")]
+    at_once: bool,
+    #[command(flatten)]
+    leave: Leave,
+}
+
+#[derive(Debug, Args)]
+struct Share {
+    #[command(flatten)]
+    one: One,
+    /// The version of this number; the current one, if none is named.
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<u64>,
+    /// For how many seconds it can be opened: 60 to 604,800; an hour, if nothing is said.
+    #[arg(long, value_name = "SECONDS")]
+    lasts_seconds: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+struct OpenShare {
+    /// A file that holds the link's token; `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    share_file: Option<PathBuf>,
+    #[command(flatten)]
+    remote: Remote,
 }
 
 #[derive(Debug, Args)]
@@ -181,40 +196,8 @@ impl Secret {
     pub(super) async fn run(self) -> Outcome {
         match self.command {
             Command::Put(put) => put.run().await,
-            Command::Get {
-                one,
-                version,
-                stage,
-                field,
-            } => {
-                let client = one.place.client()?;
-                let query = [
-                    ("version", version.map(|number| number.to_string())),
-                    ("stage", stage),
-                ];
-                let path = one.below(&client, &["value"]).await?;
-                let answer = client.get_with(&path, &query).await?;
-                if one.place.json() && field.is_none() {
-                    return Ok(print::json(&answer)?);
-                }
-                Ok(write(&revealed(&answer, field.as_deref())?)?)
-            }
-            Command::List {
-                prefix,
-                state,
-                tag,
-                place,
-            } => {
-                let client = place.client()?;
-                let query = [
-                    ("prefix", Some(prefix).filter(|prefix| !prefix.is_empty())),
-                    ("state", Some(state.as_str().to_owned())),
-                    ("tag", tag),
-                ];
-                let path = client.below(&["secrets"]).await?;
-                let secrets = client.all(&path, &query).await?;
-                Ok(print::items(place.json(), SECRET, &secrets)?)
-            }
+            Command::Get(get) => get.run().await,
+            Command::List(list) => list.run().await,
             Command::Show(one) => {
                 let client = one.place.client()?;
                 let secret = client.get(&one.below(&client, &[]).await?).await?;
@@ -230,43 +213,14 @@ impl Secret {
                 let body = json!({"version": version});
                 one.change(&["rollback"], &body).await
             }
-            Command::Delete {
-                one,
-                recovery_days,
-                at_once,
-                leave,
-            } => {
-                let client = one.place.client()?;
-                let what = match at_once {
-                    true => "This deletes the secret with all of its versions, for good.",
-                    false => "This deletes the secret. It can be restored for some days.",
-                };
-                leave.ask(what, &one.path)?;
-                let query = [
-                    ("recovery_days", recovery_days.map(|days| days.to_string())),
-                    ("at_once", at_once.then(|| "true".to_owned())),
-                ];
-                let path = one.below(&client, &[]).await?;
-                let deleted = client.delete_with(&path, &query).await?;
-                Ok(print::item(one.place.json(), DELETED, &deleted)?)
-            }
+            Command::Delete(delete) => delete.run().await,
             Command::Restore(one) => {
                 let client = one.place.client()?;
                 let path = one.below(&client, &["restore"]).await?;
                 let restored = client.post(&path).await?;
                 Ok(print::item(one.place.json(), WRITTEN, &restored)?)
             }
-            Command::Share {
-                one,
-                version,
-                lasts_seconds,
-            } => {
-                let client = one.place.client()?;
-                let path = one.below(&client, &["shares"]).await?;
-                let body = json!({"version": version, "lasts_seconds": lasts_seconds});
-                let share = client.send(Method::POST, &path, &body).await?;
-                Ok(print::item(one.place.json(), NEW_SHARE, &share)?)
-            }
+            Command::Share(share) => share.run().await,
             Command::Shares(one) => {
                 let client = one.place.client()?;
                 let path = one.below(&client, &["shares"]).await?;
@@ -279,17 +233,7 @@ impl Secret {
                 client.delete(&path).await?;
                 Ok(())
             }
-            Command::OpenShare { share_file, remote } => {
-                let client = remote.client_of_anybody()?;
-                let token = hidden("Link", share_file.as_deref())?;
-                let path = ApiPath::of(&["shares", "open"])?;
-                let body = json!({"token": *token});
-                let opened = client.send(Method::POST, &path, &body).await?;
-                match remote.json {
-                    true => Ok(print::json(&opened)?),
-                    false => Ok(write(&revealed(&opened, None)?)?),
-                }
-            }
+            Command::OpenShare(open) => open.run().await,
             Command::DestroyVersions {
                 one,
                 versions,
@@ -320,6 +264,82 @@ impl Put {
         .write(value)
         .await?;
         Ok(print::item(self.one.place.json(), WRITTEN, &written)?)
+    }
+}
+
+impl Get {
+    async fn run(self) -> Outcome {
+        let Self { one, field, .. } = self;
+        let client = one.place.client()?;
+        let query = [
+            ("version", self.version.map(|number| number.to_string())),
+            ("stage", self.stage),
+        ];
+        let path = one.below(&client, &["value"]).await?;
+        let answer = client.get_with(&path, &query).await?;
+        if one.place.json() && field.is_none() {
+            return Ok(print::json(&answer)?);
+        }
+        Ok(write(&revealed(&answer, field.as_deref())?)?)
+    }
+}
+
+impl List {
+    async fn run(self) -> Outcome {
+        let client = self.place.client()?;
+        let is_given = |prefix: &String| !prefix.is_empty();
+        let query = [
+            ("prefix", Some(self.prefix).filter(is_given)),
+            ("state", Some(self.state.as_str().to_owned())),
+            ("tag", self.tag),
+        ];
+        let path = client.below(&["secrets"]).await?;
+        let secrets = client.all(&path, &query).await?;
+        Ok(print::items(self.place.json(), SECRET, &secrets)?)
+    }
+}
+
+impl Delete {
+    async fn run(self) -> Outcome {
+        let Self { one, at_once, .. } = self;
+        let client = one.place.client()?;
+        let what = match at_once {
+            true => "This deletes the secret with all of its versions, for good.",
+            false => "This deletes the secret. It can be restored for some days.",
+        };
+        self.leave.ask(what, &one.path)?;
+        let days = self.recovery_days.map(|days| days.to_string());
+        let query = [
+            ("recovery_days", days),
+            ("at_once", at_once.then(|| "true".to_owned())),
+        ];
+        let path = one.below(&client, &[]).await?;
+        let deleted = client.delete_with(&path, &query).await?;
+        Ok(print::item(one.place.json(), DELETED, &deleted)?)
+    }
+}
+
+impl Share {
+    async fn run(self) -> Outcome {
+        let client = self.one.place.client()?;
+        let path = self.one.below(&client, &["shares"]).await?;
+        let body = json!({"version": self.version, "lasts_seconds": self.lasts_seconds});
+        let share = client.send(Method::POST, &path, &body).await?;
+        Ok(print::item(self.one.place.json(), NEW_SHARE, &share)?)
+    }
+}
+
+impl OpenShare {
+    async fn run(self) -> Outcome {
+        let client = self.remote.client_of_anybody()?;
+        let token = hidden("Link", self.share_file.as_deref())?;
+        let path = ApiPath::of(&["shares", "open"])?;
+        let body = json!({"token": *token});
+        let opened = client.send(Method::POST, &path, &body).await?;
+        match self.remote.json {
+            true => Ok(print::json(&opened)?),
+            false => Ok(write(&revealed(&opened, None)?)?),
+        }
     }
 }
 
