@@ -78,93 +78,93 @@ impl Rules {
     }
 }
 
-/// Serves one connection to its end. Errors of the client's making end it and are no event for the
-/// log.
-pub(super) async fn serve<H, F, B>(
-    stream: TcpStream,
-    address: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    rules: Arc<Rules>,
-    stop: Stop,
-    handler: H,
-) where
-    H: Fn(Request<RequestBody>, Arc<Peer>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY refused");
-    }
-    let activity = Arc::new(Activity::default());
-    let stream = GuardedStream::new(stream, Arc::clone(&activity), rules.net.write_idle_timeout);
-    let Some(tls) = tls else {
-        let peer = Peer {
-            address,
-            tls: false,
-            server_name: None,
-        };
-        return speak(stream, peer, activity, &rules, stop, handler).await;
-    };
-    let handshake = tokio::time::timeout(rules.net.tls_handshake_timeout, tls.accept(stream));
-    let handshake = tokio::select! {
-        handshake = handshake => handshake,
-        () = stop.requested() => return,
-    };
-    match handshake {
-        Ok(Ok(stream)) => {
-            let server_name = stream.get_ref().1.server_name().map(Into::into);
-            let peer = Peer {
-                address,
-                tls: true,
-                server_name,
-            };
-            speak(stream, peer, activity, &rules, stop, handler).await;
-        }
-        Ok(Err(error)) => tracing::debug!(%address, %error, "TLS handshake failed"),
-        Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
-    }
+/// A connection that was accepted, and what it is served by.
+pub(super) struct Connection<H> {
+    pub(super) address: SocketAddr,
+    pub(super) rules: Arc<Rules>,
+    pub(super) stop: Stop,
+    pub(super) handler: H,
 }
 
-async fn speak<S, H, F, B>(
-    stream: S,
-    peer: Peer,
-    activity: Arc<Activity>,
-    rules: &Rules,
-    stop: Stop,
-    handler: H,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+impl<H, F, B> Connection<H>
+where
     H: Fn(Request<RequestBody>, Arc<Peer>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let address = peer.address;
-    let peer = Arc::new(peer);
-    let service = {
-        let activity = Arc::clone(&activity);
-        let net = rules.net.clone();
-        service_fn(move |request| {
-            handle(request, &net, &activity, Arc::clone(&peer), handler.clone())
-        })
-    };
-    let mut connection = pin!(rules.http.serve_connection(TokioIo::new(stream), service));
-    let mut stopping = pin!(stop.requested());
-    let mut is_stopping = false;
-    let mut bounds = Bounds::new(&rules.net, activity);
-    let ended = std::future::poll_fn(|cx| {
-        if !is_stopping && stopping.as_mut().poll(cx).is_ready() {
-            is_stopping = true;
-            connection.as_mut().graceful_shutdown();
+    /// Serves it to its end. Errors of the client's making end it and are no event for the log.
+    pub(super) async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY refused");
         }
-        match connection.as_mut().poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(ended),
-            Poll::Pending => bounds.poll_exceeded(cx).map(|phase| Err(late(phase))),
+        let address = self.address;
+        let net = &self.rules.net;
+        let activity = Arc::new(Activity::default());
+        let stream = GuardedStream::new(stream, Arc::clone(&activity), net.write_idle_timeout);
+        let Some(tls) = tls else {
+            let peer = Peer {
+                address,
+                tls: false,
+                server_name: None,
+            };
+            return self.speak(stream, peer, activity).await;
+        };
+        let handshake = tokio::time::timeout(net.tls_handshake_timeout, tls.accept(stream));
+        let handshake = tokio::select! {
+            handshake = handshake => handshake,
+            () = self.stop.requested() => return,
+        };
+        match handshake {
+            Ok(Ok(stream)) => {
+                let server_name = stream.get_ref().1.server_name().map(Into::into);
+                let peer = Peer {
+                    address,
+                    tls: true,
+                    server_name,
+                };
+                self.speak(stream, peer, activity).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%address, %error, "TLS handshake failed"),
+            Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
         }
-    });
-    if let Err(error) = ended.await {
-        tracing::debug!(%address, %error, "connection ended");
+    }
+
+    async fn speak<S>(self, stream: S, peer: Peer, activity: Arc<Activity>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self {
+            address,
+            rules,
+            stop,
+            handler,
+        } = self;
+        let peer = Arc::new(peer);
+        let service = {
+            let activity = Arc::clone(&activity);
+            let net = rules.net.clone();
+            service_fn(move |request| {
+                handle(request, &net, &activity, Arc::clone(&peer), handler.clone())
+            })
+        };
+        let mut connection = pin!(rules.http.serve_connection(TokioIo::new(stream), service));
+        let mut stopping = pin!(stop.requested());
+        let mut is_stopping = false;
+        let mut bounds = Bounds::new(&rules.net, activity);
+        let ended = std::future::poll_fn(|cx| {
+            if !is_stopping && stopping.as_mut().poll(cx).is_ready() {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            match connection.as_mut().poll(cx) {
+                Poll::Ready(ended) => Poll::Ready(ended),
+                Poll::Pending => bounds.poll_exceeded(cx).map(|phase| Err(late(phase))),
+            }
+        });
+        if let Err(error) = ended.await {
+            tracing::debug!(%address, %error, "connection ended");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::body::RequestBody;
-use super::connection::{self, Peer, Rules};
+use super::connection::{Connection, Peer, Rules};
 use super::stop::Stop;
 use super::tls::Certificates;
 use crate::config::Net;
@@ -112,16 +112,15 @@ impl Listener {
                 }
             };
             let open = Open::new(&open);
-            let serving = connection::serve(
-                stream,
+            let connection = Connection {
                 address,
-                tls.clone(),
-                Arc::clone(&rules),
-                stop.clone(),
-                handler.clone(),
-            );
+                rules: Arc::clone(&rules),
+                stop: stop.clone(),
+                handler: handler.clone(),
+            };
+            let tls = tls.clone();
             connections.spawn(async move {
-                serving.await;
+                connection.serve(stream, tls).await;
                 drop((open, place));
             });
         }
