@@ -1,5 +1,5 @@
 use names::{NodeId, OrgId, VersionId};
-use rusqlite::{Params, params};
+use rusqlite::{ToSql, params, params_from_iter};
 
 use super::super::batch::Batch;
 use super::super::error::Applied;
@@ -82,23 +82,12 @@ fn apply(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> rusqlite::Result
     match rewrap {
         Rewrap::Record { old, new } => record(batch, org, *old, new),
         Rewrap::Bucket { old, new } => {
-            let key = params![
-                new.tag().key_version,
-                new.tag().mac,
-                old.key_version,
-                old.mac,
-                org.bytes(),
-                new.row().name.as_str().as_bytes(),
-            ];
+            let key = params![org.bytes(), new.row().name.as_str().as_bytes(),];
             retag(batch, org, *old, new, RETAG_BUCKET, key)
         }
         Rewrap::Version { old, new } => {
             let row = new.row();
             let key = params![
-                new.tag().key_version,
-                new.tag().mac,
-                old.key_version,
-                old.mac,
                 org.bytes(),
                 row.bucket.bytes(),
                 row.key.as_bytes(),
@@ -146,10 +135,6 @@ fn apply(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> rusqlite::Result
         Rewrap::Upload { old, new } => {
             let row = new.row();
             let key = params![
-                new.tag().key_version,
-                new.tag().mac,
-                old.key_version,
-                old.mac,
                 org.bytes(),
                 row.bucket.bytes(),
                 row.key.as_bytes(),
@@ -161,10 +146,6 @@ fn apply(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> rusqlite::Result
         Rewrap::Part { old, new } => {
             let row = new.row();
             let key = params![
-                new.tag().key_version,
-                new.tag().mac,
-                old.key_version,
-                old.mac,
                 org.bytes(),
                 row.upload.bytes(),
                 row.part.value(),
@@ -211,53 +192,38 @@ fn apply(batch: &mut Batch<'_>, org: OrgId, rewrap: &Rewrap) -> rusqlite::Result
             new,
         } => name_key(batch, org, *old_key_version, new),
         Rewrap::Organization { old, new } => {
-            let key = params![
-                new.tag().key_version,
-                new.tag().mac,
-                old.key_version,
-                old.mac,
-                new.row().org.bytes(),
-            ];
+            let key = params![new.row().org.bytes(),];
             retag(batch, new.row().org, *old, new, RETAG_ORGANIZATION, key)
         }
         Rewrap::Credential { old, new } => {
             let row = new.row();
-            let key = params![
-                new.tag().key_version,
-                new.tag().mac,
-                old.key_version,
-                old.mac,
-                row.lookup,
-                row.sealed,
-            ];
+            let key = params![row.lookup, row.sealed,];
             retag(batch, row.org, *old, new, RETAG_CREDENTIAL, key)
         }
         Rewrap::OrgKey { old, new } => {
             let row = new.row();
-            let key = params![
-                new.tag().key_version,
-                new.tag().mac,
-                old.key_version,
-                old.mac,
-                row.org.bytes(),
-                row.version,
-            ];
+            let key = params![row.org.bytes(), row.version,];
             retag(batch, row.org, *old, new, RETAG_ORG_KEY, key)
         }
     }
 }
 
+/// Changes a tag, and what else `sql` says, in the row of a key. The tags are the statement's first
+/// four parameters: the new one's version and MAC, and the old one's; then comes `key`.
 fn retag<R: Row>(
     batch: &mut Batch<'_>,
     org: OrgId,
     old: RowTag,
     new: &Authenticated<R>,
     sql: &str,
-    params: impl Params,
+    key: &[&dyn ToSql],
 ) -> rusqlite::Result<bool> {
+    let tag = new.tag();
+    let tags: [&dyn ToSql; 4] = [&tag.key_version, &tag.mac, &old.key_version, &old.mac];
+    let params = params_from_iter(tags.into_iter().chain(key.iter().copied()));
     let written = batch.execute(sql, params)? > 0;
     if written {
-        batch.changed::<R>(org, Some(old), Some(new.tag()));
+        batch.changed::<R>(org, Some(old), Some(tag));
     }
     Ok(written)
 }
