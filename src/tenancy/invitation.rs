@@ -53,6 +53,27 @@ pub struct DraftInvitation {
     secret: Zeroizing<String>,
 }
 
+/// Who is invited, and by whom: by nobody of the organization, if it is the operator.
+struct Invite<'a> {
+    org: OrgId,
+    email: &'a Email,
+    role: Role,
+    by: Option<PrincipalId>,
+    valid_for: Duration,
+}
+
+impl<'a> Invite<'a> {
+    fn of_owner(org: OrgId, email: &'a Email) -> Self {
+        Self {
+            org,
+            email,
+            role: Role::Owner,
+            by: None,
+            valid_for: INVITATION_DEFAULT,
+        }
+    }
+}
+
 impl DraftInvitation {
     /// One that was drawn before, and kept sealed since.
     pub fn recalled(id: InvitationId, secret: Zeroizing<String>) -> Self {
@@ -110,9 +131,15 @@ impl Tenancy {
                 "an invitation is valid for 30 days at most",
             ));
         }
+        let invite = Invite {
+            org: permit.org(),
+            email,
+            role,
+            by: Some(actor.principal()),
+            valid_for,
+        };
         let guard = actor.unchanged();
-        let by = Some(actor.principal());
-        self.invitation_made(permit.org(), email, role, by, valid_for, vec![guard])
+        self.invitation_made(&self.draft_invitation(), invite, vec![guard])
             .await
     }
 
@@ -124,7 +151,8 @@ impl Tenancy {
         email: &Email,
     ) -> Result<NewInvitation, TenancyError> {
         self.open_organization(org).await?;
-        self.invitation_made(org, email, Role::Owner, None, INVITATION_DEFAULT, vec![])
+        let invite = Invite::of_owner(org, email);
+        self.invitation_made(&self.draft_invitation(), invite, vec![])
             .await
     }
 
@@ -167,16 +195,8 @@ impl Tenancy {
             return Ok(made);
         }
         self.open_organization(org).await?;
-        self.invitation_stored(
-            draft,
-            org,
-            email,
-            Role::Owner,
-            None,
-            INVITATION_DEFAULT,
-            vec![],
-        )
-        .await
+        self.invitation_made(draft, Invite::of_owner(org, email), vec![])
+            .await
     }
 
     /// Up to `max` invitations after one, by age, expired ones among them.
@@ -350,29 +370,17 @@ impl Tenancy {
 
     async fn invitation_made(
         &self,
-        org: OrgId,
-        email: &Email,
-        role: Role,
-        by: Option<PrincipalId>,
-        valid_for: Duration,
-        guards: Vec<RecordGuard>,
-    ) -> Result<NewInvitation, TenancyError> {
-        let draft = self.draft_invitation();
-        self.invitation_stored(&draft, org, email, role, by, valid_for, guards)
-            .await
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "all that an invitation is")]
-    async fn invitation_stored(
-        &self,
         DraftInvitation { id, secret }: &DraftInvitation,
-        org: OrgId,
-        email: &Email,
-        role: Role,
-        by: Option<PrincipalId>,
-        valid_for: Duration,
+        invite: Invite<'_>,
         mut guards: Vec<RecordGuard>,
     ) -> Result<NewInvitation, TenancyError> {
+        let Invite {
+            org,
+            email,
+            role,
+            by,
+            valid_for,
+        } = invite;
         let id = *id;
         let body = InvitationBody {
             email: email.as_str().to_owned(),
