@@ -216,7 +216,8 @@ impl Metering {
         Allowance::grant(caller.org(), self.hour_ms())
     }
 
-    /// Counts one request, its bytes, and what was done by it; written within a second while [`run`](Self::run) runs.
+    /// Counts one request, its bytes, and what was done by it. That is written within a second while
+    /// [`run`](Self::run) runs.
     pub fn record(
         &self,
         permit: Permit<RecordUsage>,
