@@ -11,6 +11,7 @@ mod ring;
 mod root_file;
 mod rotation;
 mod row_set;
+mod storage_error;
 
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use ring::{Keyring, KeyringError, Provisioned};
 pub use root_file::{RootFile, RootFileError};
 pub use rotation::{KeyVersion, Rewrapped, RotationError};
 pub use row_set::{RowSet, RowSetOf, RowSets};
+pub use storage_error::StorageError;

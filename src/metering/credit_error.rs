@@ -1,5 +1,4 @@
-use crate::catalog::CatalogError;
-use crate::keyring::{KeyringError, RowRefused};
+use crate::keyring::StorageError;
 
 /// Why something was not done to an organization's credit.
 #[derive(Debug, thiserror::Error)]
@@ -21,32 +20,11 @@ pub enum CreditError {
     Damaged(String),
 }
 
-impl From<CatalogError> for CreditError {
-    fn from(error: CatalogError) -> Self {
-        match error {
-            CatalogError::Damaged(what) => Self::Damaged(what),
-            CatalogError::Full | CatalogError::Unavailable(_) => {
-                Self::Unavailable(error.to_string())
-            }
+impl<E: Into<StorageError>> From<E> for CreditError {
+    fn from(error: E) -> Self {
+        match error.into() {
+            StorageError::Unavailable(cause) => Self::Unavailable(cause),
+            StorageError::Damaged(what) => Self::Damaged(what),
         }
-    }
-}
-
-impl From<KeyringError> for CreditError {
-    fn from(error: KeyringError) -> Self {
-        match error {
-            KeyringError::Refused(refused) => refused.into(),
-            KeyringError::Catalog(error) => error.into(),
-            KeyringError::NoKey
-            | KeyringError::NoNameKey
-            | KeyringError::NoRoot { .. }
-            | KeyringError::NotMade(_) => Self::Unavailable(error.to_string()),
-        }
-    }
-}
-
-impl From<RowRefused> for CreditError {
-    fn from(refused: RowRefused) -> Self {
-        Self::Damaged(refused.to_string())
     }
 }

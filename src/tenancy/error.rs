@@ -1,5 +1,5 @@
-use crate::catalog::{CatalogError, Conflict};
-use crate::keyring::{KeyringError, RowRefused};
+use crate::catalog::Conflict;
+use crate::keyring::StorageError;
 
 /// Why tenancy did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -77,33 +77,12 @@ impl TenancyError {
     }
 }
 
-impl From<CatalogError> for TenancyError {
-    fn from(error: CatalogError) -> Self {
-        match error {
-            CatalogError::Damaged(what) => Self::Damaged(what),
-            CatalogError::Full | CatalogError::Unavailable(_) => {
-                Self::Unavailable(error.to_string())
-            }
+impl<E: Into<StorageError>> From<E> for TenancyError {
+    fn from(error: E) -> Self {
+        match error.into() {
+            StorageError::Unavailable(cause) => Self::Unavailable(cause),
+            StorageError::Damaged(what) => Self::Damaged(what),
         }
-    }
-}
-
-impl From<KeyringError> for TenancyError {
-    fn from(error: KeyringError) -> Self {
-        match error {
-            KeyringError::Refused(refused) => refused.into(),
-            KeyringError::Catalog(error) => error.into(),
-            KeyringError::NoKey
-            | KeyringError::NoNameKey
-            | KeyringError::NoRoot { .. }
-            | KeyringError::NotMade(_) => Self::Unavailable(error.to_string()),
-        }
-    }
-}
-
-impl From<RowRefused> for TenancyError {
-    fn from(refused: RowRefused) -> Self {
-        Self::Damaged(refused.to_string())
     }
 }
 
