@@ -9,10 +9,10 @@ use super::door::{Deed, DoorError, Intent};
 use super::request_id::RequestId;
 use super::serve::Pipeline;
 use super::witness::Witness;
-use crate::audit::{Actor, AuditError, Decision, Event, SignIn, SignInMethod};
+use crate::audit::{AuditError, Decision, SignIn, SignInMethod};
 use crate::authz::{
     Access, Action, Allowance, Area, Caller, OfSecret, Permit, Receipt, Refusal, Rights, Rule,
-    Standing, action_named, authorize, record_activity, record_usage,
+    Standing, action_named, authorize, record_usage,
 };
 use crate::metering::{CreditError, Done, Nearing, NotAdmitted, Use};
 use crate::tenancy::{TenancyError, Terms};
@@ -21,12 +21,8 @@ use crate::vault::{Vault, VaultError};
 /// One call of an authenticated caller, from its authentication to the end of its answer. It is
 /// recorded exactly once, also when the client breaks off and nobody is left to be answered.
 pub struct Call {
-    pipeline: Arc<Pipeline>,
-    id: RequestId,
+    witness: Witness,
     begun: Duration,
-    source: IpAddr,
-    caller: Caller,
-    rights: Arc<Rights>,
     standing: Standing,
     terms: Arc<Terms>,
     deed: Deed,
@@ -62,7 +58,7 @@ impl Call {
     /// Lets the caller do `A` to `resource`, or says by which rule not. The log names the rule of
     /// the first permit for the deed's own action, or of the first of all.
     pub fn permit<A: Action>(&self, resource: A::Resource) -> Result<Permit<A>, Refusal> {
-        let permit = authorize(&self.caller, &self.rights, self.standing, resource)?
+        let permit = authorize(self.caller(), self.rights(), self.standing, resource)?
             .within(self.terms.limits);
         let is_deeds = A::NAME == self.deed.action;
         let slot = if is_deeds {
@@ -87,27 +83,27 @@ impl Call {
 
     /// A secret of the caller's organization as rights judge it.
     pub async fn secret(&self, vault: &Vault, path: SecretPath) -> Result<OfSecret, VaultError> {
-        vault.secret(&self.caller, self.standing, path).await
+        vault.secret(self.caller(), self.standing, path).await
     }
 
     /// Leave to use resources.
     pub fn allowance(&self) -> Allowance {
-        self.pipeline.metering.allow(&self.caller)
+        self.witness.pipeline.metering.allow(self.caller())
     }
 
     /// The time.
     pub fn now_ms(&self) -> u64 {
-        self.pipeline.clock.now_ms()
+        self.witness.pipeline.clock.now_ms()
     }
 
     /// Who calls.
     pub fn caller(&self) -> &Caller {
-        &self.caller
+        &self.witness.caller
     }
 
     /// What the caller may do now, before its credential narrows it.
     pub fn rights(&self) -> &Arc<Rights> {
-        &self.rights
+        &self.witness.rights
     }
 
     /// How the caller's organization stands.
@@ -118,13 +114,13 @@ impl Call {
     /// Records durably, in the log of the other organization, that the caller's account signed in
     /// there with a session that was just made for it.
     pub async fn admit_switch<E: DoorError>(&self, token: &str) -> Result<(), E> {
-        let pipeline = &self.pipeline;
+        let pipeline = &self.witness.pipeline;
         let caller = pipeline.authn.bearer(token).await?;
         let rights = pipeline.tenancy.rights(&caller).await?;
         let sign_in = SignIn {
             at_ms: pipeline.clock.now_ms(),
-            request_id: self.id.to_string(),
-            source: self.source,
+            request_id: self.witness.id.to_string(),
+            source: self.witness.source,
             method: SignInMethod::Switch,
         };
         Ok(pipeline.audit.signed_in(&caller, &rights, sign_in).await?)
@@ -138,14 +134,7 @@ impl Call {
 
     /// Who records beside the deed while the answer is still being made.
     pub fn witness(&self) -> Witness {
-        Witness {
-            pipeline: Arc::clone(&self.pipeline),
-            id: self.id,
-            source: self.source,
-            caller: self.caller.clone(),
-            rights: Arc::clone(&self.rights),
-            operation: self.deed.operation,
-        }
+        self.witness.clone()
     }
 
     /// Notes something that the call does beside the deed that it is recorded by, with the rule of
@@ -157,10 +146,8 @@ impl Call {
         rule: Option<Rule>,
         decision: Decision,
     ) -> Result<(), AuditError> {
-        let event = self.event(action, resource, rule, decision, Receipt::default());
-        self.pipeline
-            .audit
-            .note(record_activity(self.caller()), event)
+        let receipt = Receipt::default();
+        self.witness.note(action, resource, rule, decision, receipt)
     }
 
     /// Records durably something beside the deed: that it was found damaged, or that it is about
@@ -172,11 +159,7 @@ impl Call {
         rule: Option<Rule>,
         decision: Decision,
     ) -> Result<(), AuditError> {
-        let event = self.event(action, resource, rule, decision, Receipt::default());
-        self.pipeline
-            .audit
-            .record(record_activity(self.caller()), event)
-            .await
+        self.witness.record(action, resource, rule, decision).await
     }
 
     pub(super) fn begin(pipeline: Arc<Pipeline>, arrival: Arrival, who: Who, deed: Deed) -> Self {
@@ -195,13 +178,17 @@ impl Call {
             }
             _ => None,
         };
-        Self {
+        let witness = Witness {
             pipeline,
             id,
-            begun,
             source,
             caller,
             rights,
+            operation: deed.operation,
+        };
+        Self {
+            witness,
+            begun,
             standing,
             terms,
             deed,
@@ -216,21 +203,21 @@ impl Call {
 
     /// Names the request, in its answer and in logs.
     pub fn id(&self) -> RequestId {
-        self.id
+        self.witness.id
     }
 
     /// From where it came.
     pub(super) fn source(&self) -> IpAddr {
-        self.source
+        self.witness.source
     }
 
     pub(super) fn operation(&self) -> &'static str {
-        self.deed.operation
+        self.witness.operation
     }
 
     /// Whether the log will take what is about to be done.
     pub(super) fn check_log(&self) -> Result<(), AuditError> {
-        self.pipeline.audit.check(record_activity(self.caller()))
+        self.witness.check_log()
     }
 
     /// Counts the request, if what the plan of the caller's organization allows is not used up, and
@@ -244,8 +231,8 @@ impl Call {
             // What an account does with itself is no organization's: it may go to another one.
             None => Use::Free,
         };
-        let metering = &self.pipeline.metering;
-        let admitted = metering.admit(&self.caller, &self.terms, what).await;
+        let metering = &self.witness.pipeline.metering;
+        let admitted = metering.admit(self.caller(), &self.terms, what).await;
         let near = match admitted {
             Ok(near) => near,
             Err(NotAdmitted::Refused(refusal)) => return Err(refusal.into()),
@@ -294,15 +281,13 @@ impl Call {
         };
         let resource = std::mem::take(&mut self.deed.resource);
         let resource = self.made.take().unwrap_or(resource);
-        let event = self.event(self.deed.action, resource, self.rule(), decision, receipt);
-        let noted = self
-            .pipeline
-            .audit
-            .note(record_activity(self.caller()), event);
+        let rule = self.rule();
+        let action = self.deed.action;
+        let noted = self.witness.note(action, resource, rule, decision, receipt);
         self.close_recorded(status, receipt);
         match noted {
             Err(error) if self.deed.intent == Intent::Durable => {
-                tracing::error!(request_id = %self.id, %error, "an outcome was not recorded");
+                tracing::error!(request_id = %self.id(), %error, "an outcome was not recorded");
                 Ok(())
             }
             noted => noted,
@@ -312,23 +297,29 @@ impl Call {
     /// Counts what was answered to a call that has been recorded already.
     pub(super) fn close_recorded(&mut self, status: StatusCode, receipt: Receipt) {
         self.is_closed = true;
-        let metering = &self.pipeline.metering;
+        let Witness {
+            pipeline,
+            id,
+            caller,
+            operation,
+            ..
+        } = &self.witness;
+        let metering = &pipeline.metering;
         if self.is_admitted {
             let done = Done {
                 action: status.is_success().then_some(self.deed.action),
                 bucket: self.bucket.take(),
             };
             match status.is_server_error() {
-                true => metering.release(&self.caller),
-                false => metering.record(record_usage(&self.caller), &self.terms, done, receipt),
+                true => metering.release(caller),
+                false => metering.record(record_usage(caller), &self.terms, done, receipt),
             }
             let action = action_named(self.deed.action);
             if status.is_success() && action.is_some_and(|one| one.access == Access::Write) {
-                metering.changed(&self.caller);
+                metering.changed(caller);
             }
         }
-        self.pipeline
-            .answered(self.id, self.deed.operation, status, self.begun, receipt);
+        pipeline.answered(*id, operation, status, self.begun, receipt);
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -337,28 +328,6 @@ impl Call {
 
     fn rule(&self) -> Option<Rule> {
         self.rule.get().or(self.other_rule.get()).copied()
-    }
-
-    fn event(
-        &self,
-        action: &'static str,
-        resource: String,
-        rule: Option<Rule>,
-        decision: Decision,
-        receipt: Receipt,
-    ) -> Event {
-        Event {
-            at_ms: self.pipeline.clock.now_ms(),
-            request_id: self.id.to_string(),
-            actor: Actor::of(&self.caller, &self.rights),
-            source: Some(self.source),
-            action,
-            operation: Some(self.deed.operation),
-            resource,
-            rule,
-            decision,
-            bytes: (receipt.bytes_in, receipt.bytes_out),
-        }
     }
 }
 
@@ -374,7 +343,7 @@ impl Drop for Call {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         if let Err(error) = self.close(status, Receipt::default()) {
-            tracing::error!(request_id = %self.id, %error, "a call given up was not recorded");
+            tracing::error!(request_id = %self.id(), %error, "a call given up was not recorded");
         }
     }
 }

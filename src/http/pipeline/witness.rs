@@ -4,10 +4,11 @@ use std::sync::Arc;
 use super::request_id::RequestId;
 use super::serve::Pipeline;
 use crate::audit::{Actor, AuditError, Decision, Event};
-use crate::authz::{Caller, Rights, Rule, record_activity};
+use crate::authz::{Caller, Receipt, Rights, Rule, record_activity};
 
-/// Records what is done for a call beside its deed, by whoever goes on with a streamed answer while
-/// the call itself waits for that to end.
+/// Who records what is done for a call, in the log of its caller's organization. It may outlive the
+/// call, with whoever goes on with a streamed answer.
+#[derive(Clone)]
 pub struct Witness {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) id: RequestId,
@@ -31,7 +32,39 @@ impl Witness {
         rule: Option<Rule>,
         decision: Decision,
     ) -> Result<(), AuditError> {
-        let event = Event {
+        let event = self.event(action, resource, rule, decision, Receipt::default());
+        let permit = record_activity(&self.caller);
+        self.pipeline.audit.record(permit, event).await
+    }
+
+    /// Notes what was done, and how many bytes that moved.
+    pub(super) fn note(
+        &self,
+        action: &'static str,
+        resource: String,
+        rule: Option<Rule>,
+        decision: Decision,
+        receipt: Receipt,
+    ) -> Result<(), AuditError> {
+        let event = self.event(action, resource, rule, decision, receipt);
+        let permit = record_activity(&self.caller);
+        self.pipeline.audit.note(permit, event)
+    }
+
+    /// Whether the log will take what is about to be done.
+    pub(super) fn check_log(&self) -> Result<(), AuditError> {
+        self.pipeline.audit.check(record_activity(&self.caller))
+    }
+
+    fn event(
+        &self,
+        action: &'static str,
+        resource: String,
+        rule: Option<Rule>,
+        decision: Decision,
+        receipt: Receipt,
+    ) -> Event {
+        Event {
             at_ms: self.pipeline.clock.now_ms(),
             request_id: self.id.to_string(),
             actor: Actor::of(&self.caller, &self.rights),
@@ -41,9 +74,7 @@ impl Witness {
             resource,
             rule,
             decision,
-            bytes: (0, 0),
-        };
-        let permit = record_activity(&self.caller);
-        self.pipeline.audit.record(permit, event).await
+            bytes: (receipt.bytes_in, receipt.bytes_out),
+        }
     }
 }
