@@ -139,6 +139,14 @@ async fn the_document_tells_of_every_route() {
         routes().count(),
         "an operation's name is its own"
     );
+    // Whatever is sent or shown says what it is.
+    let schemas = shown.body["components"]["schemas"].as_object();
+    for (name, schema) in schemas.expect("schemas") {
+        let properties = schema["properties"].as_object();
+        for (property, told) in properties.into_iter().flatten() {
+            assert!(told["description"].is_string(), "{name}.{property}");
+        }
+    }
     // Every reference leads somewhere.
     let text = shown.body.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {

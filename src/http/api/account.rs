@@ -1,15 +1,15 @@
 use names::OrgId;
 use zeroize::Zeroizing;
 
+use super::account_view::{AccountChange, AccountView, SeatView, SelfView, SessionView, Switch};
 use super::ask::{Ask, done, shown, tagged};
 use super::endpoint::Endpoint;
+use super::people_view::Acceptance;
 use super::problem::Problem;
 use super::public::{chosen, label, session_view};
 use super::route::{Audience, PAGED, Route};
 use super::service::Api;
-use super::view::{
-    Acceptance, AccountChange, AccountView, PageView, SeatView, SelfView, SessionView, Switch,
-};
+use super::view::PageView;
 use crate::authz::{InOrganization, ShowSelf, Subject};
 use crate::http::pipeline::{Answer, Call};
 use crate::tenancy::{Password, SignedIn};

@@ -3,15 +3,16 @@ use std::collections::BTreeMap;
 use names::PrincipalId;
 use serde_json::Value as Json;
 
+use super::agent_view::{
+    AgentRecordRequest, AgentRecordView, AgentRequest, AgentView, TaskRequest, TaskView,
+};
 use super::ask::{Ask, done, made, shown, tagged};
 use super::endpoint::Endpoint;
 use super::problem::Problem;
 use super::public::label;
 use super::route::{Audience, PAGED, Parameter, ParameterKind, Route};
 use super::service::Api;
-use super::view::{
-    AgentRecordRequest, AgentRecordView, AgentRequest, AgentView, PageView, TaskRequest, TaskView,
-};
+use super::view::PageView;
 use crate::authz::{
     Action, ManageAgents, OfHome, OfSubject, ReadAgentRecords, ReadAgents, SubjectKind,
     WriteAgentRecords,

@@ -2,8 +2,14 @@
 
 use names::Slug;
 
+use super::account_view::{AccountView, SeatView};
+use super::agent_view::{AgentRecordView, AgentStateView, AgentView, TaskView};
+use super::credential_view::{AccessKeyView, CredentialView, NewAccessKeyView};
+use super::grant_view::{GrantSubjectView, GrantView};
 use super::identity_view::IdentityView;
-use super::view::*;
+use super::organization_view::{OrganizationView, ProfileView};
+use super::people_view::{InvitationView, MemberView, TeamView};
+use super::view::{RoleView, ScopeView, StateView, rfc_3339};
 use crate::authz::{self, Role, Scope, Standing};
 use crate::tenancy::{
     AccessKey, Account, Agent, AgentRecord, AgentState, Grant, GrantSubject, Invitation,

@@ -1,15 +1,16 @@
 use names::AccessKeyId;
 
 use super::ask::{Ask, done, made, shown};
+use super::credential_view::{
+    CredentialAsked, CredentialKindAsked, CredentialView, NewCredentialView,
+};
 use super::endpoint::Endpoint;
 use super::grants::end;
 use super::problem::Problem;
 use super::public::label;
 use super::route::{Audience, PAGED, Route};
 use super::service::Api;
-use super::view::{
-    CredentialAsked, CredentialKindAsked, CredentialView, NewCredentialView, PageView,
-};
+use super::view::PageView;
 use crate::authz::{
     Action, CreateOwnCredential, InOrganization, ListOwnCredentials, ManageCredentials, Narrowing,
     OfSubject, ReadCredentials, RevokeOwnCredential, SubjectKind,

@@ -2,13 +2,14 @@ use names::{Glob, GrantId, PrincipalId, SecretPath};
 
 use super::ask::{Ask, done, made, shown, time_ms};
 use super::endpoint::Endpoint;
+use super::grant_view::{
+    ExplainRequest, ExplanationView, GrantRequest, GrantSubjectView, GrantView,
+};
 use super::problem::Problem;
 use super::public::label;
 use super::route::{Audience, Parameter, ParameterKind, Route};
 use super::service::Api;
-use super::view::{
-    ExplainRequest, ExplanationView, GrantRequest, GrantSubjectView, GrantView, PageView,
-};
+use super::view::PageView;
 use crate::authz::{
     Action, ManageGrants, OfSubject, ReadGrants, Resource, SubjectKind, resource_named,
 };

@@ -41,12 +41,9 @@ mod usage;
 mod usage_view;
 mod view;
 
-pub use billing_view::*;
+pub use credential_view::{AccessKeyView, NewAccessKeyView};
 pub use openapi::document;
-pub use plan_view::*;
+pub use organization_view::OrganizationView;
 pub use problem::ProblemView;
 pub use route::{Audience, Given, Gives, Parameter, ParameterKind, ROOT, Route, routes};
-pub use secret_view::*;
 pub use service::{Api, Parts};
-pub use usage::*;
-pub use view::*;

@@ -1,21 +1,22 @@
 use names::{AccessKeyId, OrgId, Slug};
 use zeroize::Zeroizing;
 
+use super::account_view::{AccountView, SignUp};
 use super::ask::{Ask, done, made, shown};
 use super::billing;
+use super::credential_view::{AccessKeyRequest, AccessKeyView, NewAccessKeyView};
 use super::endpoint::Endpoint;
 use super::organization::{OfOrganization, usage_of};
+use super::organization_view::{DestructionRequest, OrganizationView};
 use super::plans;
 use super::problem::Problem;
 use super::provision;
+use super::provision_view::{NewOrganization, ProvisionedView};
 use super::public::{chosen, email_of, label};
 use super::route::{Audience, PAGED, Route};
 use super::service::Api;
 use super::usage;
-use super::view::{
-    AccessKeyRequest, AccessKeyView, AccountView, DestructionRequest, NewAccessKeyView,
-    NewOrganization, OrganizationView, PageView, ProvisionedView, SignUp,
-};
+use super::view::PageView;
 use crate::authz::read_usage_as_operator;
 use crate::http::pipeline::Answer;
 use crate::ops::{Act, Certificate};

@@ -6,14 +6,15 @@ use names::{AccessKeyId, Glob, PrincipalId};
 use super::ask::{Ask, shown, tagged};
 use super::endpoint::Endpoint;
 use super::export::{self, EXPORT};
+use super::organization_view::{
+    DeletionRequest, OrganizationView, ProfileChangeRequest, ProfileView,
+};
 use super::problem::Problem;
 use super::public::label;
 use super::route::{Audience, Parameter, ParameterKind, Route};
 use super::service::Api;
-use super::view::{
-    ActivityPageView, DeletionRequest, HourUsageView, OrganizationView, PageView,
-    ProfileChangeRequest, ProfileView, rfc_3339,
-};
+use super::usage_view::{ActivityPageView, HourUsageView};
+use super::view::{PageView, rfc_3339};
 use crate::audit::{ActivityQuery, Cursor, Decided, Order, ReadError};
 use crate::authz::{
     Action, DeleteOrganization, ExportOrganization, InOrganization, ManageSettings, Permit,

@@ -2,14 +2,15 @@ use names::{InvitationId, PrincipalId, TeamId};
 
 use super::ask::{Ask, done, made, shown, tagged};
 use super::endpoint::Endpoint;
+use super::people_view::{
+    InvitationRequest, InvitationView, MemberChange, MemberView, NewInvitationView, TeamRequest,
+    TeamSeatView, TeamView,
+};
 use super::problem::Problem;
 use super::public::{email_of, label};
 use super::route::{Audience, PAGED, Route};
 use super::service::Api;
-use super::view::{
-    InvitationRequest, InvitationView, MemberChange, MemberView, NewInvitationView, PageView,
-    TeamRequest, TeamSeatView, TeamView,
-};
+use super::view::PageView;
 use crate::authz::{Action, ManagePeople, OfSubject, ReadPeople, SubjectKind};
 use crate::http::pipeline::{Answer, Call};
 use crate::tenancy::NewInvitation;

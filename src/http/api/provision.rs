@@ -5,15 +5,15 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use names::{BucketName, Slug};
 
 use super::ask::{Ask, made};
+use super::organization_view::OrganizationView;
 use super::people::invitation_view;
 use super::problem::Problem;
+use super::provision_view::{
+    FirstAccessKeyView, FirstAgentView, NewFirstAgent, NewOrganization, ProvisionedView,
+};
 use super::public::{email_of, label};
 use super::route::ROOT;
 use super::service::Api;
-use super::view::{
-    FirstAccessKeyView, FirstAgentView, NewFirstAgent, NewOrganization, OrganizationView,
-    ProvisionedView,
-};
 use crate::http::pipeline::Answer;
 use crate::ops::Act;
 use crate::ops::provision::{Furnishing, Provisioned, ProvisioningError, Wish};

@@ -4,6 +4,7 @@ use http::header::CONTENT_TYPE;
 use names::OrgId;
 use zeroize::Zeroizing;
 
+use super::account_view::{LogIn, NewMember, SessionView, SignUp};
 use super::ask::{Ask, made};
 use super::endpoint::Endpoint;
 use super::identities;
@@ -13,7 +14,7 @@ use super::route::{Audience, Route};
 use super::secret_view::{OpenedShareView, ShareOpening};
 use super::service::Api;
 use super::shares;
-use super::view::{LogIn, NewMember, SessionView, SignUp, rfc_3339};
+use super::view::rfc_3339;
 use crate::audit::SignInMethod;
 use crate::http::net::Peer;
 use crate::http::pipeline::{Answer, Content, Visit};

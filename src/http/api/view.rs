@@ -1,19 +1,10 @@
-//! What is shown and taken as JSON: the names and forms that clients rely on. What every subject
-//! shows stands here, and the rest in a file for each.
+//! What is shown and taken as JSON: the names and forms that clients rely on. What several subjects
+//! show stands here, and the rest in a file for each.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-
-pub use super::account_view::*;
-pub use super::agent_view::*;
-pub use super::credential_view::*;
-pub use super::grant_view::*;
-pub use super::organization_view::*;
-pub use super::people_view::*;
-pub use super::provision_view::*;
-pub use super::usage_view::{ActivityPageView, HourUsageView};
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -17,13 +17,15 @@ use crate::authz::{
     SubjectKind, UnderPath, UnderPrefix,
 };
 use crate::drive::{Bucket, DriveError, ListRequest, ListStart, ListedObject, ReadRequest};
+use crate::http::api::agent_view::{AgentRecordView, AgentView, TaskView};
+use crate::http::api::grant_view::GrantView;
 use crate::http::api::identity_view::IdentityView;
+use crate::http::api::organization_view::ProfileView;
+use crate::http::api::people_view::{InvitationView, MemberView, TeamView};
 use crate::http::api::problem::Problem;
 use crate::http::api::secret_view::{RevealedSecretView, SecretDetailView};
-use crate::http::api::view::{
-    AgentRecordView, AgentView, GrantView, HourUsageView, InvitationView, MemberView, ProfileView,
-    TaskView, TeamView, rfc_3339,
-};
+use crate::http::api::usage_view::HourUsageView;
+use crate::http::api::view::rfc_3339;
 use crate::http::pipeline::Fault;
 use crate::ops::entry_name;
 use crate::tenancy::{Agent, GrantFilter, RecordCursor, RecordPage, TeamSeat, TenancyError};
