@@ -63,6 +63,11 @@ impl<'t> Batch<'t> {
         self.now_ms
     }
 
+    /// What was written so far and what stood before it, for whoever reads rows as readers do.
+    pub(super) fn conn(&self) -> &'t Connection {
+        self.conn
+    }
+
     pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
         execute(self.conn, sql, params)
     }

@@ -2,9 +2,10 @@ use names::{BucketId, BucketName, OrgId};
 use rusqlite::params;
 
 use super::super::batch::Batch;
-use super::super::columns::{bucket_columns, unverified, upload_columns};
+use super::super::columns::{unverified, upload_columns};
 use super::super::error::Applied;
 use super::super::query::int;
+use super::super::read;
 use super::references::References;
 use super::uploads;
 use crate::catalog::{
@@ -19,7 +20,9 @@ pub(super) fn create(
     let (row, tag) = (bucket.row(), bucket.tag());
     batch.same_org(org, row.org)?;
     batch.key_open(org, tag.key_version)?;
-    if find(batch, org, &row.name)?.is_some() || batch.bucket_exists(org, row.bucket).is_ok() {
+    if read::bucket(batch.conn(), org, &row.name)?.is_some()
+        || batch.bucket_exists(org, row.bucket).is_ok()
+    {
         return Err(Conflict::Exists.into());
     }
     batch.changed::<BucketRow>(org, None, Some(tag));
@@ -45,7 +48,8 @@ pub(super) fn delete(
     name: &BucketName,
     bucket: BucketId,
 ) -> Applied<Effect> {
-    let stands = find(batch, org, name)?.filter(|row| row.unverified().bucket == bucket);
+    let stands =
+        read::bucket(batch.conn(), org, name)?.filter(|row| row.unverified().bucket == bucket);
     let Some(stands) = stands else {
         return Err(Conflict::Missing.into());
     };
@@ -84,22 +88,6 @@ pub(super) fn delete(
         params![org.bytes(), name.as_str().as_bytes()],
     )?;
     Ok(Effect::Done)
-}
-
-fn find(
-    batch: &Batch<'_>,
-    org: OrgId,
-    name: &BucketName,
-) -> rusqlite::Result<Option<Unverified<BucketRow>>> {
-    batch.one(
-        concat!(
-            "SELECT ",
-            bucket_columns!(),
-            " FROM buckets WHERE org_id = ?1 AND name = ?2"
-        ),
-        params![org.bytes(), name.as_str().as_bytes()],
-        unverified,
-    )
 }
 
 /// Usage is counted by the hour, and what a deleted bucket held stays for readers as long.

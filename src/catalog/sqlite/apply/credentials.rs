@@ -3,6 +3,7 @@ use rusqlite::params;
 
 use super::super::batch::Batch;
 use super::super::columns::{credential_columns, unverified};
+use super::super::directory;
 use super::super::error::Applied;
 use super::super::query::int;
 use super::organizations::{follows, stands};
@@ -17,7 +18,7 @@ pub(super) fn create(
     batch.same_org(org, row.org)?;
     stands(batch, org)?;
     batch.sealed_key_open(OrgId::PLATFORM, tag, &row.sealed)?;
-    if find(batch, &row.lookup)?.is_some() {
+    if directory::credential(batch.conn(), &row.lookup)?.is_some() {
         return Err(Conflict::Exists.into());
     }
     batch.changed::<CredentialRow>(org, None, Some(tag));
@@ -51,7 +52,7 @@ pub(super) fn replace(
     let (row, tag) = (new.row(), new.tag());
     batch.same_org(org, row.org)?;
     batch.sealed_key_open(OrgId::PLATFORM, tag, &row.sealed)?;
-    let old = find(batch, &row.lookup)?.ok_or(Conflict::Missing)?;
+    let old = directory::credential(batch.conn(), &row.lookup)?.ok_or(Conflict::Missing)?;
     let stands = old.unverified();
     batch.same_org(org, stands.org)?;
     follows(stands.sequence, row.sequence)?;
@@ -158,19 +159,4 @@ pub(super) fn note_uses(
         }
     }
     Ok(Effect::Done)
-}
-
-fn find(
-    batch: &Batch<'_>,
-    lookup: &[u8; 32],
-) -> rusqlite::Result<Option<Unverified<CredentialRow>>> {
-    batch.one(
-        concat!(
-            "SELECT ",
-            credential_columns!(),
-            " FROM credentials WHERE lookup = ?1"
-        ),
-        params![lookup],
-        unverified,
-    )
 }

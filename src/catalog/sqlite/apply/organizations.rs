@@ -2,7 +2,8 @@ use names::{OrgId, Slug};
 use rusqlite::params;
 
 use super::super::batch::Batch;
-use super::super::columns::{org_key_columns, org_state, organization_columns, unverified};
+use super::super::columns::{org_key_columns, org_state, unverified};
+use super::super::directory;
 use super::super::error::Applied;
 use super::super::query::int;
 use super::{credentials, keys, records};
@@ -25,7 +26,7 @@ pub(super) fn create(
     }
     batch.key_open(OrgId::PLATFORM, organization.tag().key_version)?;
     batch.key_open(OrgId::PLATFORM, key.tag().key_version)?;
-    let taken = find(batch, org)?.is_some()
+    let taken = directory::organization(batch.conn(), org)?.is_some()
         || keys::newest(batch, org)?.is_some()
         || slug_taken(batch, org, row.slug.as_ref())?;
     if taken || org.is_platform() {
@@ -137,7 +138,7 @@ fn judge_replacement(
 ) -> Applied<RowTag> {
     batch.same_org(org, new.row().org)?;
     batch.key_open(OrgId::PLATFORM, new.tag().key_version)?;
-    let old = find(batch, org)?.ok_or(Conflict::Missing)?;
+    let old = directory::organization(batch.conn(), org)?.ok_or(Conflict::Missing)?;
     follows(old.unverified().sequence, new.row().sequence)?;
     let was_destroyed = old.unverified().state == OrgState::Destroyed;
     if was_destroyed && new.row().state != OrgState::Destroyed {
@@ -151,18 +152,6 @@ fn slug_taken(batch: &Batch<'_>, org: OrgId, slug: Option<&Slug>) -> rusqlite::R
     batch.exists(
         "SELECT 1 FROM organizations WHERE slug = ?1 AND org_id <> ?2",
         params![slug.as_str().as_bytes(), org.bytes()],
-    )
-}
-
-fn find(batch: &Batch<'_>, org: OrgId) -> rusqlite::Result<Option<Unverified<OrganizationRow>>> {
-    batch.one(
-        concat!(
-            "SELECT ",
-            organization_columns!(),
-            " FROM organizations WHERE org_id = ?1"
-        ),
-        params![org.bytes()],
-        unverified,
     )
 }
 

@@ -2,9 +2,10 @@ use names::{BucketId, ObjectKey, OrgId, UploadId};
 use rusqlite::params;
 
 use super::super::batch::Batch;
-use super::super::columns::{part_columns, unverified, upload_columns};
+use super::super::columns::{part_columns, unverified};
 use super::super::error::Applied;
 use super::super::query::int;
+use super::super::read;
 use super::organizations;
 use super::references::{self, References};
 use crate::catalog::{
@@ -21,7 +22,7 @@ pub(super) fn create(
     batch.same_org(org, row.org)?;
     batch.bucket_exists(org, row.bucket)?;
     batch.sealed_key_open(org, tag, &row.metadata)?;
-    if find(batch, org, row.bucket, &row.key, row.upload)?.is_some() {
+    if read::upload(batch.conn(), org, row.bucket, &row.key, row.upload)?.is_some() {
         return Err(Conflict::Exists.into());
     }
     batch.changed::<UploadRow>(org, None, Some(tag));
@@ -54,7 +55,7 @@ pub(super) fn put_part(
 ) -> Applied<Effect> {
     let (row, tag) = (part.row(), part.tag());
     batch.same_org(org, row.org)?;
-    if find(batch, org, bucket, key, row.upload)?.is_none() {
+    if read::upload(batch.conn(), org, bucket, key, row.upload)?.is_none() {
         return Err(Conflict::Missing.into());
     }
     batch.sealed_key_open(org, tag, &row.metadata)?;
@@ -114,7 +115,7 @@ pub(super) fn abort(
     upload: UploadId,
     accounting: &Accounting,
 ) -> Applied<Effect> {
-    let upload = find(batch, org, bucket, key, upload)?.ok_or(Conflict::Missing)?;
+    let upload = read::upload(batch.conn(), org, bucket, key, upload)?.ok_or(Conflict::Missing)?;
     let parts = parts(batch, org, upload.unverified().upload)?;
     let mut references = References::default();
     remove(batch, org, &upload, &parts, accounting, &mut references)?;
@@ -201,24 +202,4 @@ pub(super) fn remove(
         ],
     )?;
     Ok(())
-}
-
-/// An upload in progress.
-pub(super) fn find(
-    batch: &Batch<'_>,
-    org: OrgId,
-    bucket: BucketId,
-    key: &ObjectKey,
-    upload: UploadId,
-) -> rusqlite::Result<Option<Unverified<UploadRow>>> {
-    batch.one(
-        concat!(
-            "SELECT ",
-            upload_columns!(),
-            " FROM uploads
-              WHERE org_id = ?1 AND bucket_id = ?2 AND key = ?3 AND upload_id = ?4"
-        ),
-        params![org.bytes(), bucket.bytes(), key.as_bytes(), upload.bytes()],
-        unverified,
-    )
 }

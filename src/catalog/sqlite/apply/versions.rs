@@ -7,6 +7,7 @@ use super::super::batch::Batch;
 use super::super::columns::{slices, unverified, version_columns};
 use super::super::error::Applied;
 use super::super::query::int;
+use super::super::read;
 use super::references::{self, References};
 use super::uploads;
 use crate::catalog::{
@@ -21,7 +22,7 @@ pub(super) fn commit(batch: &mut Batch<'_>, org: OrgId, commit: &CommitVersion) 
     batch.bucket_exists(org, row.bucket)?;
     batch.key_open(org, tag.key_version)?;
     batch.key_open(org, commit.content.key_version)?;
-    let current = current(batch, org, row.bucket, &row.key)?;
+    let current = read::version(batch.conn(), org, row.bucket, &row.key)?;
     expected(commit.expect, current.as_ref())?;
     if let Some(current) = &current {
         let current = current.unverified().sequence;
@@ -90,7 +91,7 @@ pub(super) fn delete(
     accounting: &Accounting,
 ) -> Applied<Effect> {
     batch.bucket_exists(org, bucket)?;
-    let current = current(batch, org, bucket, key)?;
+    let current = read::version(batch.conn(), org, bucket, key)?;
     expected(expect, current.as_ref())?;
     let Some(deleted) = null_version(batch, org, bucket, key, current)? else {
         return Ok(Effect::Replaced(None));
@@ -191,24 +192,6 @@ fn insert(
     Ok(())
 }
 
-fn current(
-    batch: &Batch<'_>,
-    org: OrgId,
-    bucket: BucketId,
-    key: &ObjectKey,
-) -> rusqlite::Result<Option<Unverified<VersionRow>>> {
-    batch.one(
-        concat!(
-            "SELECT ",
-            version_columns!(),
-            " FROM versions v WHERE v.org_id = ?1 AND v.bucket_id = ?2 AND v.key = ?3
-              ORDER BY v.sequence DESC LIMIT 1"
-        ),
-        params![org.bytes(), bucket.bytes(), key.as_bytes()],
-        unverified,
-    )
-}
-
 /// The null version of a key, which the current one most often is.
 fn null_version(
     batch: &Batch<'_>,
@@ -255,7 +238,7 @@ fn completed(
     row: &VersionRow,
     completes: &CompletedUpload,
 ) -> Applied<(Unverified<UploadRow>, Vec<Unverified<PartRow>>)> {
-    let upload = uploads::find(batch, org, row.bucket, &row.key, completes.upload)?;
+    let upload = read::upload(batch.conn(), org, row.bucket, &row.key, completes.upload)?;
     let upload = upload.ok_or(Conflict::Missing)?;
     let parts = uploads::parts(batch, org, completes.upload)?;
     let tags: HashMap<PartNumber, RowTag> = parts
