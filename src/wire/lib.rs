@@ -11,3 +11,6 @@ pub mod s3;
 pub mod secrets_manager;
 pub mod sigv4;
 pub mod sts;
+mod wiped;
+
+pub use wiped::wiped_json;

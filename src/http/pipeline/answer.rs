@@ -1,4 +1,3 @@
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,7 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use serde::Serialize;
-use zeroize::Zeroizing;
+use wire::wiped_json;
 
 use super::door::Fault;
 use crate::authz::Receipt;
@@ -46,29 +45,6 @@ impl Answer {
         answer.head.headers_mut().insert(CONTENT_TYPE, kind);
         answer.content = Content::Whole(Bytes::from_owner(bytes));
         Ok(answer)
-    }
-}
-
-/// JSON in a buffer that is wiped, and of which no copy is left behind.
-pub fn wiped_json(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
-    // Measured first, so that none is left by growing.
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, value)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
-    serde_json::to_writer(&mut *bytes, value)?;
-    Ok(bytes)
-}
-
-struct Length(usize);
-
-impl io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Body, BrokenOff, Content, Pieces, wiped_json};
+pub use answer::{Answer, Body, BrokenOff, Content, Pieces};
 pub use call::Call;
 pub use door::{Deed, Door, DoorError, Fault, Intent, Read, Refused};
 pub use head::Head;

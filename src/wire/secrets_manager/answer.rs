@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -239,36 +238,10 @@ pub struct PasswordAnswer<'a> {
     pub random_password: &'a str,
 }
 
-/// Writes an answer into a buffer that is wiped, and never grows: what grew would leave copies.
-///
-/// # Errors
-/// None that these types give rise to.
-pub fn to_json(answer: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, answer)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
-    serde_json::to_writer(&mut *bytes, answer)?;
-    Ok(bytes)
-}
-
 /// A time as the protocol writes it: seconds since the epoch, to the millisecond.
 pub fn seconds(ms: u64) -> f64 {
     // 53 bits of milliseconds last for 285,000 years.
     ms as f64 / 1_000.0
-}
-
-/// Counts what is written.
-struct Length(usize);
-
-impl io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn serialize_base64<S: Serializer>(bytes: &Option<&[u8]>, to: S) -> Result<S::Ok, S::Error> {

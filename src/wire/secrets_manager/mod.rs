@@ -17,7 +17,7 @@ mod tests;
 pub use answer::{
     BatchAnswer, BatchFailure, DeletedAnswer, DescribedAnswer, ListAnswer, ListedAnswer,
     NamedAnswer, PasswordAnswer, PoliciesAnswer, PolicyAnswer, PolicyName, ValidatedAnswer,
-    ValidationError, ValueAnswer, VersionAnswer, VersionsAnswer, WrittenAnswer, seconds, to_json,
+    ValidationError, ValueAnswer, VersionAnswer, VersionsAnswer, WrittenAnswer, seconds,
 };
 pub use error::{ErrorCode, ErrorDocument, Refusal};
 pub use filter::{Filter, FilterKey};
@@ -29,3 +29,5 @@ pub use request::{
     UpdateSecret, UpdateSecretVersionStage,
 };
 pub use value::SentValue;
+
+pub use crate::wiped_json as to_json;

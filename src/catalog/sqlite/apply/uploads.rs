@@ -132,7 +132,7 @@ pub(super) fn abandon(
     idle_since_ms: u64,
     accounting: &Accounting,
 ) -> Applied<Effect> {
-    let row = find(batch, org, bucket, key, upload)?.ok_or(Conflict::Missing)?;
+    let row = read::upload(batch.conn(), org, bucket, key, upload)?.ok_or(Conflict::Missing)?;
     let last_part_ms = parts(batch, org, upload)?
         .iter()
         .map(|part| part.unverified().modified_ms)

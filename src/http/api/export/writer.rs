@@ -4,10 +4,11 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use tokio::sync::mpsc;
+use wire::wiped_json;
 
 use super::error::{Ended, wrong};
 use crate::http::api::problem::Problem;
-use crate::http::pipeline::{Fault, wiped_json};
+use crate::http::pipeline::Fault;
 use crate::ops::Archive;
 
 /// Writes an archive, piece by piece as they are taken.
