@@ -45,46 +45,36 @@ impl Asker {
 
     /// Whether the policy of a resource denies it the action there.
     pub(super) fn is_denied(&self, policy: &ResourcePolicy, action: &Row, named: &Named) -> bool {
-        policy.statements.iter().any(|one| {
-            let is_meant = one.principals.iter().any(|principal| match principal {
-                PolicyPrincipal::Everybody | PolicyPrincipal::Organization => true,
-                other => self.is(other),
-            });
-            is_meant && denies(&one.statement, action, named)
-        })
+        let mut statements = policy.statements.iter();
+        statements.any(|one| self.is_meant_by(one) && denies(&one.statement, action, named))
     }
 
     /// Whether the policy of a resource by itself allows it the action there. Agents have to be
     /// named for it, and what shows a value has to be named for them.
     pub(super) fn is_allowed(&self, policy: &ResourcePolicy, action: &Row, named: &Named) -> bool {
+        let is_let_in = |one: &ResourceStatement| match self.subject {
+            Subject::Agent => {
+                one.principals
+                    .contains(&PolicyPrincipal::One(self.principal))
+                    && reveals_by_name(&one.statement, action)
+            }
+            Subject::Member { .. } => self.is_meant_by(one),
+            Subject::Organization | Subject::Nobody => false,
+        };
         policy.statements.iter().any(|one| {
             one.statement.effect == Effect::Allow
-                && self.is_meant_to_be_allowed(one, action)
+                && is_let_in(one)
                 && allows(&one.statement, action, named)
         })
     }
 
-    fn is_meant_to_be_allowed(&self, one: &ResourceStatement, action: &Row) -> bool {
-        let mut principals = one.principals.iter();
-        match self.subject {
-            Subject::Agent => {
-                principals.any(|principal| *principal == PolicyPrincipal::One(self.principal))
-                    && reveals_by_name(&one.statement, action)
-            }
-            Subject::Member { .. } => principals.any(|principal| match principal {
-                PolicyPrincipal::Everybody => true,
-                // As at Amazon, that leaves it to the rules of the organization.
-                PolicyPrincipal::Organization => false,
-                other => self.is(other),
-            }),
-            Subject::Organization | Subject::Nobody => false,
-        }
-    }
-
-    /// Whether it is one that is named, or has or acts in the role that is.
-    fn is(&self, named: &PolicyPrincipal) -> bool {
-        match named {
-            PolicyPrincipal::Everybody | PolicyPrincipal::Organization => false,
+    /// Whether a statement is about it: about everybody, about one that it is, or about a role that
+    /// it has or acts in.
+    fn is_meant_by(&self, one: &ResourceStatement) -> bool {
+        one.principals.iter().any(|principal| match principal {
+            PolicyPrincipal::Everybody => true,
+            // As at Amazon, what is allowed to it is left to the rules of the organization.
+            PolicyPrincipal::Organization => one.statement.effect == Effect::Deny,
             PolicyPrincipal::One(id) => *id == self.principal,
             PolicyPrincipal::Role(name) => {
                 let own = match self.subject {
@@ -94,6 +84,6 @@ impl Asker {
                 let mut roles = [own, self.limit].into_iter().flatten();
                 roles.any(|role| role.as_str() == &**name)
             }
-        }
+        })
     }
 }

@@ -67,14 +67,12 @@ impl Vault {
         Ok(OfSecret::under(path, rules))
     }
 
-    /// The policy of a secret, if it has one.
+    /// A secret with its policy, if it has one.
     pub async fn policy(
         &self,
         permit: Permit<ReadSecretPolicy>,
     ) -> Result<Description, VaultError> {
-        let session = self.session(&permit).await?;
-        let held = session.find(&permit).await?;
-        Ok(held.ok_or(VaultError::NoSuchSecret)?.description)
+        self.described(&permit).await
     }
 
     /// Puts a policy on a secret in the place of the one that it has, or takes that away.

@@ -160,9 +160,7 @@ impl Vault {
         &self,
         permit: Permit<DescribeSecret>,
     ) -> Result<Description, VaultError> {
-        let session = self.session(&permit).await?;
-        let held = session.find(&permit).await?;
-        Ok(held.ok_or(VaultError::NoSuchSecret)?.description)
+        self.described(&permit).await
     }
 
     /// Up to `max` secrets below the permit's path that `matches`, after one, by path.
@@ -261,6 +259,15 @@ impl Vault {
     /// The time by which it works, milliseconds since the epoch.
     pub fn now_ms(&self) -> u64 {
         self.clock.now_ms()
+    }
+
+    pub(super) async fn described<A>(&self, permit: &Permit<A>) -> Result<Description, VaultError>
+    where
+        A: Action<Resource = OfSecret>,
+    {
+        let session = self.session(permit).await?;
+        let held = session.find(permit).await?;
+        Ok(held.ok_or(VaultError::NoSuchSecret)?.description)
     }
 
     pub(super) async fn session<A: Action>(
