@@ -185,6 +185,25 @@ pub(super) fn upload(
     )
 }
 
+/// A part of an upload.
+pub(super) fn part(
+    conn: &Connection,
+    org: OrgId,
+    upload: UploadId,
+    part: PartNumber,
+) -> Result<Option<Unverified<PartRow>>> {
+    one(
+        conn,
+        concat!(
+            "SELECT ",
+            part_columns!(),
+            " FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2 AND part = ?3"
+        ),
+        params![org.bytes(), upload.bytes(), part.value()],
+        unverified,
+    )
+}
+
 pub(super) fn parts(
     conn: &Connection,
     org: OrgId,

@@ -4,9 +4,10 @@ use names::{BlobId, OrgId};
 use rusqlite::params;
 
 use super::super::batch::Batch;
-use super::super::columns::{part_columns, slices, unverified, version_columns};
+use super::super::columns::{slices, unverified, version_columns};
 use super::super::error::Applied;
 use super::super::query::int;
+use super::super::read;
 use super::references::{self, References, refs};
 use crate::catalog::{
     Authenticated, Body, Conflict, Content, Effect, PartRow, Reseal, ResealedRow, RowTag, Slice,
@@ -121,15 +122,7 @@ fn part(
     let (row, tag) = (new.row(), new.tag());
     batch.same_org(org, row.org)?;
     batch.sealed_key_open(org, tag, &row.metadata)?;
-    let stands: Option<Unverified<PartRow>> = batch.one(
-        concat!(
-            "SELECT ",
-            part_columns!(),
-            " FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2 AND part = ?3"
-        ),
-        params![org.bytes(), row.upload.bytes(), row.part.value()],
-        unverified,
-    )?;
+    let stands = read::part(batch.conn(), org, row.upload, row.part)?;
     let stands = stands.filter(|row| row.tag() == old);
     let stands = stands.ok_or(Conflict::Changed)?.into_checked();
     let before = stands.slices.clone();

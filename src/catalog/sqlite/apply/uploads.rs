@@ -60,15 +60,7 @@ pub(super) fn put_part(
     }
     batch.sealed_key_open(org, tag, &row.metadata)?;
     references::judge(batch, org, &row.slices, new_blobs)?;
-    let replaced: Option<Unverified<PartRow>> = batch.one(
-        concat!(
-            "SELECT ",
-            part_columns!(),
-            " FROM upload_parts WHERE org_id = ?1 AND upload_id = ?2 AND part = ?3"
-        ),
-        params![org.bytes(), row.upload.bytes(), row.part.value()],
-        unverified,
-    )?;
+    let replaced = read::part(batch.conn(), org, row.upload, row.part)?;
     let before = replaced
         .as_ref()
         .map_or(0, |replaced| replaced.unverified().size);
