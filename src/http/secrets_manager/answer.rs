@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response};
 use serde::Serialize;
-use wire::secrets_manager::{ErrorDocument, to_json};
+use wire::secrets_manager::ErrorDocument;
+use wire::wiped_json;
 
 use super::error::SecretsError;
 use crate::authz::Receipt;
@@ -18,7 +19,7 @@ pub(super) fn document(
 ) -> Result<Answer, SecretsError> {
     Ok(Answer {
         head: head(call.id()),
-        content: Content::Whole(Bytes::from_owner(to_json(document)?)),
+        content: Content::Whole(Bytes::from_owner(wiped_json(document)?)),
         receipt,
     })
 }
@@ -36,7 +37,7 @@ pub(super) fn done(call: &Call) -> Answer {
 pub(super) fn refusal(request: &Refused<'_>, error: &SecretsError) -> Answer {
     let mut head = head(request.id);
     *head.status_mut() = error.status();
-    let content = match to_json(&ErrorDocument::new(error.code(), error.message())) {
+    let content = match wiped_json(&ErrorDocument::new(error.code(), error.message())) {
         Ok(document) if !request.is_head => Content::Whole(Bytes::from_owner(document)),
         _ => Content::Empty,
     };

@@ -136,7 +136,7 @@ impl From<Refusal> for SecretsError {
 
 impl From<AuthnError> for SecretsError {
     fn from(error: AuthnError) -> Self {
-        let rule = error.to_string();
+        let rule = error.rule();
         match error {
             AuthnError::Anonymous => Self::refused(
                 ErrorCode::MissingAuthenticationToken,
@@ -158,8 +158,7 @@ impl From<AuthnError> for SecretsError {
             AuthnError::WrongScope { part, expected, .. } => Self::refused(
                 ErrorCode::InvalidSignature,
                 format!("Credential should be scoped to a valid {part}: {expected}."),
-                // What strangers write goes into no log.
-                format!("signed for another {part}"),
+                rule,
             ),
             // Whoever holds such a key is told what a stranger is told.
             AuthnError::Damaged(what) => Self {

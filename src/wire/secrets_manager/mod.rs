@@ -29,5 +29,3 @@ pub use request::{
     UpdateSecret, UpdateSecretVersionStage,
 };
 pub use value::SentValue;
-
-pub use crate::wiped_json as to_json;
