@@ -330,6 +330,11 @@ async fn a_body_outlives_the_key_it_was_begun_with() {
 
 #[tokio::test]
 async fn a_reader_outlives_the_key_it_began_with() {
+    read_while(World::rotate).await;
+}
+
+/// What is read from before a change to behind it, and anew after it.
+pub(super) async fn read_while(change: impl AsyncFnOnce(&World)) {
     let world = World::new().await;
     let ours = &world.ours;
     let parts = [bytes(1, PART), bytes(2, PART), bytes(3, 100)];
@@ -344,7 +349,7 @@ async fn a_reader_outlives_the_key_it_began_with() {
     let get = world.drive.get(ours.object("k"), ReadRequest::default());
     let ((_, mut reader), _) = get.await.unwrap();
     let mut found = reader.next().await.unwrap().unwrap().to_vec();
-    world.rotate().await;
+    change(&world).await;
     while let Some(piece) = reader.next().await.unwrap() {
         found.extend_from_slice(&piece);
     }

@@ -2,7 +2,7 @@
 
 use names::{ChecksumAlgorithm, ChecksumKind, VersionId};
 
-use super::property::{PART, interrupted};
+use super::property::{PART, interrupted, read_while};
 use super::world::*;
 use crate::authz::Operator;
 use crate::blobs::Blobs;
@@ -196,25 +196,7 @@ async fn a_body_under_way_does_not_keep_a_key_that_leaked() {
 
 #[tokio::test]
 async fn a_reader_that_has_begun_reads_to_the_end() {
-    let world = World::new().await;
-    let ours = &world.ours;
-    let parts = [bytes(1, PART), bytes(2, PART), bytes(3, 100)];
-    let upload = ours.begin("k", NewUpload::default()).await;
-    let mut infos = Vec::new();
-    for (number, sent) in (1..).zip(&parts) {
-        infos.push(ours.part("k", upload, number, body(sent)).await.unwrap());
-    }
-    ours.complete("k", completion(upload, &infos))
-        .await
-        .unwrap();
-    let get = world.drive.get(ours.object("k"), ReadRequest::default());
-    let ((_, mut reader), _) = get.await.unwrap();
-    let mut found = reader.next().await.unwrap().unwrap().to_vec();
-    world.reencrypt().await;
-    while let Some(piece) = reader.next().await.unwrap() {
-        found.extend_from_slice(&piece);
-    }
-    assert_same(&found, &parts.concat(), "the object");
+    read_while(World::reencrypt).await;
 }
 
 impl World {
