@@ -31,6 +31,29 @@ pub struct Event {
     pub bytes: (u64, u64),
 }
 
+impl Event {
+    /// What the operator, or the platform on behalf of the operator, does outside of any request.
+    pub fn of_operator(
+        at_ms: u64,
+        action: &'static str,
+        resource: String,
+        decision: Decision,
+    ) -> Self {
+        Self {
+            at_ms,
+            request_id: String::new(),
+            actor: Actor::operator(),
+            source: None,
+            action,
+            operation: None,
+            resource,
+            rule: Some(Rule::Operator),
+            decision,
+            bytes: (0, 0),
+        }
+    }
+}
+
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::open::{Absent, Opened};
 use super::print;
 use super::{Outcome, Settings};
-use crate::audit::{ActivityQuery, ActivityReader, Actor, Decision, Event, Order};
-use crate::authz::{Operator, Rule, read_activity_as_operator, record_activity_as_operator};
+use crate::audit::{ActivityQuery, ActivityReader, Decision, Event, Order};
+use crate::authz::{Operator, read_activity_as_operator, record_activity_as_operator};
 use crate::ops::{LogReport, LogVerifier, Verifier};
 use crate::telemetry;
 
@@ -194,16 +194,8 @@ async fn export(
 fn exported(opened: &Opened) -> Event {
     let now_ms = opened.clock.now_ms();
     Event {
-        at_ms: now_ms,
         request_id: Uuid::from_bytes(opened.entropy.uuid_v7(now_ms)).to_string(),
-        actor: Actor::operator(),
-        source: None,
-        action: EXPORT,
-        operation: None,
-        resource: "*".to_owned(),
-        rule: Some(Rule::Operator),
-        decision: Decision::Intended,
-        bytes: (0, 0),
+        ..Event::of_operator(now_ms, EXPORT, "*".to_owned(), Decision::Intended)
     }
 }
 

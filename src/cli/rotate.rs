@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::open::{Absent, Opened};
 use super::print;
 use super::{Outcome, Settings};
-use crate::audit::{Actor, Decision, Event};
-use crate::authz::{Operator, Rule, record_activity_as_operator};
+use crate::audit::{Decision, Event};
+use crate::authz::{Operator, record_activity_as_operator};
 use crate::blobs;
 use crate::ops::{Checkpoints, Rotation};
 use crate::telemetry;
@@ -104,16 +104,9 @@ impl Rotate {
 }
 
 fn event(opened: &Opened, action: &'static str) -> Event {
+    let now_ms = opened.clock.now_ms();
     Event {
-        at_ms: opened.clock.now_ms(),
-        request_id: Uuid::from_bytes(opened.entropy.uuid_v7(opened.clock.now_ms())).to_string(),
-        actor: Actor::operator(),
-        source: None,
-        action,
-        operation: None,
-        resource: "*".to_owned(),
-        rule: Some(Rule::Operator),
-        decision: Decision::Intended,
-        bytes: (0, 0),
+        request_id: Uuid::from_bytes(opened.entropy.uuid_v7(now_ms)).to_string(),
+        ..Event::of_operator(now_ms, action, "*".to_owned(), Decision::Intended)
     }
 }

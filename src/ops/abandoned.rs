@@ -5,8 +5,8 @@ use names::OrgId;
 
 use super::OpsError;
 use super::lock::Lock;
-use crate::audit::{Actor, Audit, Decision, Event};
-use crate::authz::{OfObject, Operator, Rule, record_activity_as_operator};
+use crate::audit::{Audit, Decision, Event};
+use crate::authz::{AbortUpload, Action, OfObject, Operator, record_activity_as_operator};
 use crate::catalog::{
     Accounting, CommitError, Conflict, JobCatalog, Jobs, Mutation, StoredLimits, UploadRow,
 };
@@ -141,20 +141,11 @@ impl AbandonedUploads {
 
     /// Tells the organization's log; false if that cannot be written.
     async fn tell(&self, org: OrgId, resource: &str, what: &str) -> bool {
-        let event = Event {
-            at_ms: self.clock.now_ms(),
-            request_id: String::new(),
-            actor: Actor::operator(),
-            source: None,
-            action: "s3:AbortMultipartUpload",
-            operation: None,
-            resource: resource.to_owned(),
-            rule: Some(Rule::Operator),
-            decision: Decision::Stated {
-                what: what.to_owned(),
-            },
-            bytes: (0, 0),
+        let stated = Decision::Stated {
+            what: what.to_owned(),
         };
+        let (now_ms, resource) = (self.clock.now_ms(), resource.to_owned());
+        let event = Event::of_operator(now_ms, AbortUpload::NAME, resource, stated);
         let permit = record_activity_as_operator(&self.operator, org);
         let recorded = self.audit.record(permit, event).await;
         if let Err(error) = &recorded {

@@ -6,8 +6,8 @@ use names::{AccessKeyId, OrgId, Slug};
 use super::OpsError;
 use super::certificate::Certificate;
 use super::destroy::Destroyer;
-use crate::audit::{Actor, Audit, AuditError, Decision, Event, PlatformEvent};
-use crate::authz::{Operator, Rule, Scope, record_activity_as_operator, record_usage_as_operator};
+use crate::audit::{Audit, AuditError, Decision, Event, PlatformEvent};
+use crate::authz::{Operator, Scope, record_activity_as_operator, record_usage_as_operator};
 use crate::clock::Clock;
 use crate::metering::{CreditError, Credits, Line, NewGrant};
 use crate::tenancy::{
@@ -435,16 +435,9 @@ impl Administration {
         decision: Decision,
     ) -> Event {
         Event {
-            at_ms: self.clock.now_ms(),
             request_id: act.request_id.to_owned(),
-            actor: Actor::operator(),
             source: act.source,
-            action,
-            operation: None,
-            resource,
-            rule: Some(Rule::Operator),
-            decision,
-            bytes: (0, 0),
+            ..Event::of_operator(self.clock.now_ms(), action, resource, decision)
         }
     }
 }

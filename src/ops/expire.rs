@@ -10,8 +10,8 @@ use super::administration::DESTROY_ORGANIZATION;
 use super::certificate::Certificate;
 use super::destroy::{Destroyed, Destroyer, Run};
 use super::lock::Lock;
-use crate::audit::{Actor, Audit, Decision, Event, PlatformEvent};
-use crate::authz::{OfSecret, Operator, Rule, record_activity_as_operator};
+use crate::audit::{Audit, Decision, Event, PlatformEvent};
+use crate::authz::{OfSecret, Operator, record_activity_as_operator};
 use crate::catalog::{
     CommitError, Conflict, Effect, JobCatalog, Jobs, Mutation, RecordKind, RecordRow, RecordWrite,
     Unverified,
@@ -243,20 +243,11 @@ impl Expirer {
                 Due::Reminder => ("vault:remind", "somebody wanted to think of the secret now"),
             };
             let path = due.path().clone();
-            let event = Event {
-                at_ms: self.clock.now_ms(),
-                request_id: String::new(),
-                actor: Actor::operator(),
-                source: None,
-                action,
-                operation: None,
-                resource: OfSecret::at(path).to_string(),
-                rule: Some(Rule::Operator),
-                decision: Decision::Stated {
-                    what: text.to_owned(),
-                },
-                bytes: (0, 0),
+            let stated = Decision::Stated {
+                what: text.to_owned(),
             };
+            let resource = OfSecret::at(path).to_string();
+            let event = Event::of_operator(self.clock.now_ms(), action, resource, stated);
             let permit = record_activity_as_operator(&self.operator, org);
             if let Err(error) = self.audit.record(permit, event).await {
                 tracing::error!(%org, %error, "it is told of a secret later what time brought");
